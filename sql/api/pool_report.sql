@@ -108,3 +108,48 @@ begin
         group by s.key order by 2 desc, 1 limit 2000) n) t
     where t.bytes <= 7000000);
 end $$;
+
+-- Adds what attempts used (I1). Of the postings, only the poster and the entry point count.
+--   p_numbers  for each posting eight: attempts, wall_ms, measured_ms, cpu_user_ms, cpu_system_ms,
+--              peak_bytes, read_bytes, written_bytes
+create function pdoflow.pool_usage(
+  p_pool bigint, p_postings bigint[], p_numbers double precision[]
+) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  perform pdoflow.require_pool(p_pool);
+  if cardinality(p_postings) > 10000
+     or cardinality(p_numbers) is distinct from 8 * cardinality(p_postings) then
+    raise exception 'expected eight numbers for each of at most 10,000 postings'
+      using errcode = 'PF002';
+  end if;
+  insert into pdoflow.usage_hour as u (
+    hour, poster, poster_os, entry_point, attempts, wall_ms, measured_ms, cpu_user_ms,
+    cpu_system_ms, peak_bytes, read_bytes, written_bytes)
+  select date_trunc('hour', now(), 'UTC'), r.poster, r.poster_os, left(p.entry_point, 500),
+         sum(n.used[1]),
+         sum(n.used[2]), sum(n.used[3]), sum(n.used[4]), sum(n.used[5]), max(n.used[6]), sum(n.used[7]),
+         sum(n.used[8])
+  from unnest(p_postings) with ordinality as b (posting_id, position)
+    join pdoflow.posting p on p.id = b.posting_id
+    join pdoflow.route r on r.id = p.route_id
+    cross join lateral (
+      -- No number of a pool can make a later sum fail.
+      select array(
+        select case when x >= 0 and x <= 1e18 then x else 0 end
+        from unnest(p_numbers[8 * b.position - 7:8 * b.position]) with ordinality as o (x, i)
+        order by i) as used) n
+  where pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes())
+  group by 1, 2, 3, 4
+  order by 1, 2, 3, 4
+  on conflict (hour, poster, poster_os, entry_point) do update
+  set attempts = u.attempts + excluded.attempts, wall_ms = u.wall_ms + excluded.wall_ms,
+      measured_ms = u.measured_ms + excluded.measured_ms,
+      cpu_user_ms = u.cpu_user_ms + excluded.cpu_user_ms,
+      cpu_system_ms = u.cpu_system_ms + excluded.cpu_system_ms,
+      peak_bytes = greatest(u.peak_bytes, excluded.peak_bytes),
+      read_bytes = u.read_bytes + excluded.read_bytes,
+      written_bytes = u.written_bytes + excluded.written_bytes;
+  delete from pdoflow.usage_hour where hour < now() - interval '400 days';
+end $$;

@@ -10,7 +10,7 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
     when 'scaler' then array['migration'] -- commands check the version of the schema
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
                'outcome_run', 'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure',
-               'tally', 'profile', 'refusal', 'job_order', 'edge', 'flow', 'child',
+               'tally', 'usage_hour', 'profile', 'refusal', 'job_order', 'edge', 'flow', 'child',
                'postings', 'jobs', 'outcomes', 'failures', 'pools', 'schedule', 'fire',
                'schedules', 'fires', 'flows', 'edges']
   end;
@@ -35,7 +35,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_release_unknown', 'pool_next_ms', 'pool_start_due',
                            'pool_fire_due', 'pool_finish', 'pool_settle', 'pool_job_holders',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
-                           'pool_stop_posting', 'pool_report', 'pool_show', 'pool_profile',
+                           'pool_stop_posting', 'pool_report', 'pool_usage', 'pool_show', 'pool_profile',
                            'pool_signatures', 'pool_block', 'pool_refuse',
                            'pool_retract', 'pool_upstream']
     else array['running_jobs', 'ranges_of', 'fingerprint', 'failed_jobs', 'seqs_of',
@@ -43,7 +43,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                'jobs_between', 'waiting_between', 'skips_between', 'jobs',
                'next_times',
                'limit_room', 'status', 'stages_of', 'get_variable', 'follow', 'upstream_of',
-               'read_results']
+               'read_results', 'posting_usage']
   end ||
   case p_kind
     when 'poster' then array['post', 'post_batch', 'post_sweep', 'begin_posting', 'add_jobs',

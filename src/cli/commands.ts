@@ -54,6 +54,7 @@ export const commands: Commands = {
     ...Object.values(await import("./schedule/change-schedule.ts")),
     (await import("./schedule/backfill-schedule.ts")).ScheduleBackfillCommand,
   ],
+  usage: async () => [(await import("./commands/usage.ts")).UsageCommand],
   "set-priority": async () => [(await import("./commands/set.ts")).SetPriorityCommand],
   "set-limit": async () => [(await import("./commands/set.ts")).SetLimitCommand],
   "set-posting-status": async () => [(await import("./commands/set.ts")).SetPostingStatusCommand],

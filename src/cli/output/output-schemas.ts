@@ -27,6 +27,22 @@ const Changes = output({
   postings: v.array(v.object({ id, state: PostingState, isChanged: v.boolean() })),
 });
 
+/** What attempts used; null if not measured. */
+const UsageFields = {
+  attempts: v.number(),
+  wallMs: v.number(),
+  /** The time of the attempts whose CPU time was measured. */
+  measuredMs: v.number(),
+  cpuUserMs: v.nullable(v.number()),
+  cpuSystemMs: v.nullable(v.number()),
+  /** The largest peak of resident memory. */
+  peakBytes: v.nullable(v.number()),
+  readBytes: v.nullable(v.number()),
+  writtenBytes: v.nullable(v.number()),
+};
+/** The weight of the values of at most `upTo`, and more than the one before. */
+const Step = v.object({ upTo: v.number(), weight: v.number() });
+
 /** The output of each command on stdout. */
 export const outputSchemas = {
   status: output({
@@ -159,6 +175,40 @@ export const outputSchemas = {
     error: v.nullable(v.object({ name: v.string(), message: v.string() })),
     /** In the form of docs/values.md. */
     args: v.unknown(),
+  }),
+  /** With --by, `sums`, else `postings`. Times are sums over attempts, in ms. */
+  usage: output({
+    by: v.nullable(v.picklist(["poster", "entry-point"])),
+    postings: v.array(
+      v.object({
+        postingId: id,
+        entryPoint: v.string(),
+        needs: v.array(v.string()),
+        /** What the jobs asked for: by default one cpu, and no memory in particular. */
+        asked: v.object({ cpus: v.number(), memBytes: v.nullable(v.number()) }),
+        ...UsageFields,
+        /** Attempts with a measured CPU time. */
+        measured: count,
+        /** CPU time by time: the cores that the attempts used on average. */
+        coresUsed: v.nullable(v.number()),
+        /** Attempts by their peak: the weight is a number of attempts. */
+        peaks: v.array(Step),
+        /** Attempts of 50 ms or longer by the cores that they used: the weight is their time. */
+        cores: v.array(Step),
+        suggestedNeeds: v.nullable(v.array(v.string())),
+      }),
+    ),
+    sums: v.array(
+      v.object({
+        /** Null with --by entry-point. */
+        poster: v.nullable(v.string()),
+        posterOs: v.nullable(v.string()),
+        /** Null with --by poster. */
+        entryPoint: v.nullable(v.string()),
+        ...UsageFields,
+        cores: v.nullable(v.number()),
+      }),
+    ),
   }),
   /** One line for each attempt. */
   logs: output({

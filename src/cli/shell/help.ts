@@ -21,6 +21,7 @@ const tasks: Readonly<Record<string, readonly string[]>> = {
     "status",
     "list",
     "jobs",
+    "usage",
     "pools",
     "logs",
     "failures",

@@ -26,6 +26,7 @@ import variableTable from "../../../sql/tables/variable.sql" with { type: "text"
 import refusalTable from "../../../sql/tables/refusal.sql" with { type: "text" };
 import failureTable from "../../../sql/tables/failure.sql" with { type: "text" };
 import tallyTable from "../../../sql/tables/tally.sql" with { type: "text" };
+import usageHourTable from "../../../sql/tables/usage_hour.sql" with { type: "text" };
 import profileTable from "../../../sql/tables/profile.sql" with { type: "text" };
 import followedTable from "../../../sql/tables/followed.sql" with { type: "text" };
 import liveOutputTable from "../../../sql/tables/live_output.sql" with { type: "text" };
@@ -75,6 +76,7 @@ import flowApi from "../../../sql/api/flow.sql" with { type: "text" };
 import scheduleApi from "../../../sql/api/schedule.sql" with { type: "text" };
 import variablesApi from "../../../sql/api/variables.sql" with { type: "text" };
 import scalerApi from "../../../sql/api/scaler.sql" with { type: "text" };
+import usageApi from "../../../sql/api/usage.sql" with { type: "text" };
 import viewsApi from "../../../sql/api/views.sql" with { type: "text" };
 import grantsRoles from "../../../sql/roles/grants.sql" with { type: "text" };
 
@@ -112,6 +114,7 @@ const baseline = [
   refusalTable,
   failureTable,
   tallyTable,
+  usageHourTable,
   profileTable,
   followedTable,
   liveOutputTable,
@@ -160,6 +163,7 @@ const baseline = [
   poolReportApi,
   scheduleApi,
   variablesApi,
+  usageApi,
   viewsApi,
   scalerApi,
   grantsRoles,

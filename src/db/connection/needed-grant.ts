@@ -22,7 +22,10 @@ const functions: readonly Names[] = [
   [/^drain_pools$/, ["operator"]],
   [/^(running_jobs|ranges_of|fingerprint|failed_jobs|seqs_of|index_of|runs_of)$/, readers],
   [/^(each_outcome|has_ended|(runs|jobs|waiting|skips)_between|jobs|limit_room)$/, readers],
-  [/^(status|get_variable|follow|upstream_of|read_results|stages_of|next_times)$/, readers],
+  [
+    /^(status|posting_usage|get_variable|follow|upstream_of|read_results|stages_of|next_times)$/,
+    readers,
+  ],
   [/^(tolerated|has_begun|obstacle_of|obstacles|is_blocked|edge_states)$/, everybody],
   [/^(ancestors|tree_ids|tree_of|faults_below|skip_root)$/, everybody],
   [/^(caller|is_owner|has_grant|sees_all|runs_all|reads_all|own_routes|run_routes)$/, everybody],
@@ -34,7 +37,10 @@ const functions: readonly Names[] = [
 const relations: readonly Names[] = [
   [/^migration$/, all],
   [/^(route|posting|lane|job|progress|lease|pool|refusal|edge|flow|child)$/, everybody],
-  [/^(outcome|outcome_run|retry|permit|variable|job_status|failure|tally|profile)$/, readers],
+  [
+    /^(outcome|outcome_run|retry|permit|variable|job_status|failure|tally|usage_hour|profile)$/,
+    readers,
+  ],
   [/^(job_order|postings|jobs|outcomes|failures|pools|edges|flows|schedules?|fires?)$/, readers],
 ];
 

@@ -28,6 +28,8 @@ export function pendingOutcome(
     ageMs: agoMs,
     endedAt: now - agoMs,
     jobCount: posting.jobCount,
+    routeId: posting.routeId,
+    entryPoint: posting.entryPoint,
     result: kind === "done" ? text : null,
     error: kind === "done" ? null : text,
     stdout: output?.stdout ?? null,
@@ -49,6 +51,7 @@ export function pendingRun(
   return {
     ...{ leaseId, postingId: posting.id, attempt, workerPid, state: "done", firstSeq },
     ...{ ...columns, endedAt, delaysMs: null, errors: null, jobCount: posting.jobCount },
+    ...{ routeId: posting.routeId, entryPoint: posting.entryPoint },
   };
 }
 

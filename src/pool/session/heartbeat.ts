@@ -1,3 +1,4 @@
+import type { Db } from "../../db/connection/connect.ts";
 import { type LiveOutput, showOutput } from "../../db/engine/follow.ts";
 import { finishStragglers, foldProgress } from "../../db/engine/outcomes.ts";
 import { keepRoom } from "../../db/posting/insert.ts";
@@ -9,7 +10,6 @@ import {
   type RunningJob,
 } from "../../db/engine/pools.ts";
 import { type RescuedPool, rescuePools } from "../../db/engine/rescue.ts";
-import { reportPool, type PoolReport } from "../../db/dashboard/report.ts";
 import { startDue } from "../../db/engine/starts.ts";
 import type { Link } from "../link/link.ts";
 
@@ -18,8 +18,8 @@ export interface HeartbeatListener {
   running(): RunningJob[];
   /** The output so far of running jobs of these followed postings. */
   output(postings: readonly number[]): LiveOutput[];
-  /** The counts since the last heartbeat, for the dashboard. */
-  takeReport(): PoolReport;
+  /** Reports the work since the last heartbeat, for display. */
+  report(db: Db): Promise<void>;
   /** Opens postings that need not wait for others any longer. */
   pollEdges(): Promise<void>;
   /** Whether it waits for jobs. */
@@ -170,7 +170,7 @@ export class Heartbeat {
     this.#lastSentAt = sentAt;
     this.#watchSilence();
     this.#listener.onBeat(answer);
-    await this.#link.ask((db) => reportPool(db, this.#poolId, this.#listener.takeReport()));
+    await this.#link.ask((db) => this.#listener.report(db));
     await this.#showOutput(answer.followed);
     // Urgent heartbeats come up to four times a second.
     if (sentAt < this.#keptHouseAt + this.#pauseMs * 0.9) return;

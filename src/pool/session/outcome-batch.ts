@@ -16,8 +16,10 @@ export type PendingOutcome = Outcome & {
   endedAt: number;
   /** The number of its worker. */
   slot?: number | undefined;
-  /** The number of jobs of its posting. */
+  /** The number of jobs, the route and the entry point of its posting. */
   jobCount: number;
+  routeId: number;
+  entryPoint: string;
   /** All output of a command of a run. */
   whole?: WholeOutput | undefined;
 };
@@ -26,6 +28,8 @@ export type PendingOutcome = Outcome & {
 export type PendingRun = OutcomeRun & {
   slot?: number | undefined;
   jobCount: number;
+  routeId: number;
+  entryPoint: string;
   /** The drafts of postings that these jobs have posted (C1); most have none. */
   children?: readonly number[];
 };
@@ -34,6 +38,8 @@ export type PendingRun = OutcomeRun & {
 export const pendingOne = (outcome: PendingOutcome): PendingRun => ({
   ...runOf(outcome, outcome.endedAt),
   jobCount: outcome.jobCount,
+  routeId: outcome.routeId,
+  entryPoint: outcome.entryPoint,
 });
 
 /** The number of attempts that ended. */
@@ -57,6 +63,7 @@ export const outcomesOf = (run: PendingRun): PendingOutcome[] =>
   Array.from(run.durationsMs, (durationMs, i) => ({
     ...{ leaseId: run.leaseId, postingId: run.postingId, seq: run.firstSeq + i },
     ...{ attempt: run.attempt, state: run.state, workerPid: run.workerPid, slot: run.slot },
+    ...{ routeId: run.routeId, entryPoint: run.entryPoint },
     ...{ jobCount: run.jobCount, durationMs, endedAt: run.endedAt[i] ?? 0, ageMs: 0 },
     result: run.results?.at(i) ?? null,
     error: run.errors?.at(i) ?? null,

@@ -8,7 +8,9 @@ import {
   endPool,
 } from "../../db/engine/pools.ts";
 import { rescuePools } from "../../db/engine/rescue.ts";
-import { type PoolReport, reportPool } from "../../db/dashboard/report.ts";
+import type { Db } from "../../db/connection/connect.ts";
+import { reportUsage } from "../../db/engine/usage.ts";
+import { reportPool } from "../../db/dashboard/report.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { Bearing } from "../link/bearing.ts";
 import { Claimer, type ClaimerOptions } from "./claimer.ts";
@@ -22,6 +24,7 @@ import { Recorder, type RecorderListener } from "./recorder.ts";
 import { Settler } from "./settler.ts";
 import { SilentPools } from "./silent-pools.ts";
 import { Tally } from "./tally.ts";
+import { UsageTally } from "./usage-tally.ts";
 
 /** The three connections of a pool, for any number of workers (rule 5). */
 export interface Links {
@@ -55,7 +58,7 @@ export async function closeLinks({ claims, work, side }: Links): Promise<void> {
 export interface SessionOptions extends NewPool, ClaimerOptions {}
 
 export interface SessionListener
-  extends Omit<HeartbeatListener, "takeReport" | "pollEdges">, RecorderListener {
+  extends Omit<HeartbeatListener, "report" | "pollEdges">, RecorderListener {
   /** The counts of the pool. */
   meter: Meter;
   /** The number of workers that have a job. */
@@ -86,6 +89,7 @@ export class Session {
   readonly #heartbeatTimeoutMs: number;
   readonly #listener: SessionListener;
   readonly #tally: Tally;
+  readonly #usage = new UsageTally();
 
   private constructor(
     links: Links,
@@ -105,6 +109,7 @@ export class Session {
       ...listener,
       onWritten: (postingIds, batch, ms) => {
         this.#tally.add(batch);
+        this.#usage.add(batch);
         listener.meter.recordMs.add(ms);
         listener.onWritten(postingIds, batch, ms);
       },
@@ -112,7 +117,7 @@ export class Session {
     this.settler = new Settler(links);
     this.heartbeat = new Heartbeat(links.side, poolId, pool.heartbeatTimeoutMs, {
       ...listener,
-      takeReport: () => this.#takeReport(),
+      report: (db) => this.#report(db),
       pollEdges: () => this.settler.poll(),
     });
   }
@@ -122,8 +127,10 @@ export class Session {
     return !this.#listener.isCurrent(this);
   }
 
-  #takeReport(): PoolReport {
-    return this.#tally.take(this.#listener.busy());
+  /** Reports the work since the last time, for display. */
+  async #report(db: Db): Promise<void> {
+    await reportPool(db, this.poolId, this.#tally.take(this.#listener.busy()));
+    await reportUsage(db, this.poolId, this.#usage.take());
   }
 
   /** Rescues the jobs of lost pools, because no other pool may be left to do so, and registers. */
@@ -210,7 +217,7 @@ export class Session {
     await this.heartbeat.stop();
     await this.profiles.send();
     await this.#links.side
-      .ask((db) => reportPool(db, this.poolId, this.#takeReport()))
+      .ask((db) => this.#report(db))
       .catch((error: unknown) => this.#listener.onError(error));
     const deadline = performance.now() + this.#heartbeatTimeoutMs; // then others rescue its jobs
     const end = () => this.#links.work.ask((db) => endPool(db, this.poolId));

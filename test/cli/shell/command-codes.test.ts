@@ -56,6 +56,8 @@ const lines: readonly (readonly [line: string, names?: true])[] = [
   ["status 9", true],
   ["top --once"],
   ["up"],
+  ["usage 9", true],
+  ["usage --by poster"],
   ["vars delete gone", true],
   ["vars get gone", true],
   ["vars list"],

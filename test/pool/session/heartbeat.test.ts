@@ -3,7 +3,6 @@ import { expect, test } from "bun:test";
 import { registerPool } from "../../../src/db/engine/pools.ts";
 import { Heartbeat } from "../../../src/pool/session/heartbeat.ts";
 import { Link } from "../../../src/pool/link/link.ts";
-import { Tally } from "../../../src/pool/session/tally.ts";
 import { freshDatabase } from "../../database.ts";
 
 const pool = {
@@ -21,7 +20,7 @@ test("news that come all the time do not put the beat off for ever", async () =>
     running: () => [],
     isWaiting: () => false,
     output: () => [],
-    takeReport: () => new Tally().take(0),
+    report: async () => {},
     pollEdges: async () => {},
     onBeat: () => void (beats.push(performance.now()) === 3 && third.resolve()),
     onLost: () => third.reject(new Error("lost")),

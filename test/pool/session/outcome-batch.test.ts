@@ -17,6 +17,7 @@ import { Tally } from "../../../src/pool/session/tally.ts";
 
 const run = (more: Partial<PendingRun> = {}): PendingRun => ({
   ...{ leaseId: 3, postingId: 7, attempt: 1, workerPid: 9, state: "done", jobCount: 6 },
+  ...{ routeId: 1, entryPoint: "a.ts#f" },
   ...{ firstSeq: 10, results: null, errors: null, stdouts: null, stderrs: null, delaysMs: null },
   usage: null,
   endedAt: Float64Array.of(1, 2, 3),
@@ -27,7 +28,7 @@ const run = (more: Partial<PendingRun> = {}): PendingRun => ({
 const failed: PendingOutcome = {
   ...{ leaseId: 4, postingId: 7, seq: 2, attempt: 2, state: "retried", ageMs: 0, durationMs: 8 },
   ...{ workerPid: 5, result: null, error: "{}", stdout: 'o"ut\n', stderr: null, delayMs: 40 },
-  ...{ endedAt: 4, jobCount: 6, usage: null },
+  ...{ endedAt: 4, jobCount: 6, usage: null, routeId: 1, entryPoint: "a.ts#f" },
 };
 
 const texts = { results: JobLines.in('"a"\n\n[1]', 3), stdouts: JobLines.in('"x\\n"\n""\n', 3) };

@@ -25,7 +25,12 @@ async function recording(db: Db, count: number) {
   });
   recorder.expect({ leaseId: nth(jobs, 0).leaseId, postingId: id }, jobs.length);
   const end = (position: number) =>
-    recorder.add(pendingOne({ ...outcome(nth(jobs, position)), endedAt: 0, jobCount: count }));
+    recorder.add(
+      pendingOne({
+        ...outcome(nth(jobs, position)),
+        ...{ endedAt: 0, jobCount: count, routeId: 1, entryPoint: "a.ts#f" },
+      }),
+    );
   return { pool, recorder, written, end, [Symbol.asyncDispose]: () => link.close() };
 }
 

@@ -11,7 +11,7 @@ const ended = (more: Partial<PendingOutcome>): PendingRun =>
   pendingOne({
     ...{ leaseId: 1, postingId: 7, seq: 0, attempt: 1, state: "done", ageMs: 0, durationMs: 2 },
     ...{ workerPid: 1, result: null, error: null, stdout: null, stderr: null, delayMs: null },
-    ...{ endedAt: performance.now(), jobCount: 1 },
+    ...{ endedAt: performance.now(), jobCount: 1, routeId: 1, entryPoint: "a.ts#f" },
     ...more,
   });
 

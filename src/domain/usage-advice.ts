@@ -1,0 +1,83 @@
+import type { Needs } from "./capabilities.ts";
+
+/** What the attempts at the jobs of a posting used, for `pdoflow usage` and reports. */
+export interface UsageTotals {
+  attempts: number;
+  /** Attempts with a measured CPU time, and the time that they took in all. */
+  measured: number;
+  measuredMs: number;
+  /** The time that all attempts took. */
+  wallMs: number;
+  /** Null if nothing was measured. */
+  cpuUserMs: number | null;
+  cpuSystemMs: number | null;
+  /** The largest peak of resident memory. */
+  peakBytes: number | null;
+  readBytes: number | null;
+  writtenBytes: number | null;
+}
+
+/** A histogram: the weight of the values of at most `upTo` and more than the one before. */
+export type Steps = readonly { upTo: number; weight: number }[];
+
+/** What the jobs asked for; without `--needs cpus=N`, the one cpu of a worker. */
+export interface AskedResources {
+  cpus: number;
+  /** Null if they did not ask for memory. */
+  memBytes: number | null;
+}
+
+export function askedIn(needs: Needs): AskedResources {
+  const amountOf = (wanted: string) => {
+    for (const [name, , amount] of needs) {
+      if (name === wanted && typeof amount === "number") return amount;
+    }
+    return null;
+  };
+  return { cpus: amountOf("cpus") ?? 1, memBytes: amountOf("mem") };
+}
+
+/** The cores that the measured attempts used on average; null if none was measured. */
+export function coresOf({
+  measuredMs,
+  cpuUserMs,
+  cpuSystemMs,
+}: Pick<UsageTotals, "measuredMs" | "cpuUserMs" | "cpuSystemMs">): number | null {
+  if (measuredMs <= 0 || cpuUserMs === null || cpuSystemMs === null) return null;
+  return (cpuUserMs + cpuSystemMs) / measuredMs;
+}
+
+/** The smallest value that a share of the weight does not exceed; null without values. */
+export function quantileOf(steps: Steps, share: number): number | null {
+  const total = steps.reduce((sum, { weight }) => sum + weight, 0);
+  let sum = 0;
+  for (const { upTo, weight } of steps) {
+    sum += weight;
+    if (sum >= share * total) return upTo;
+  }
+  return null;
+}
+
+/** A job may use a little more than its cpus: the garbage collector has threads of its own. */
+const spareCores = 0.3;
+/** Jobs with more data than these need more memory. */
+const spareMemory = 1.2;
+const leastMemory = 16 * 2 ** 20;
+
+/**
+ * The needs that the attempts suggest: the cores of 95 % of their time, and a fifth more memory than
+ * the largest peak, rounded up. Null if neither was measured.
+ */
+export function suggestedNeeds(
+  { peakBytes }: Pick<UsageTotals, "peakBytes">,
+  cores: Steps,
+): Needs | null {
+  const most = quantileOf(cores, 0.95);
+  if (most === null || peakBytes === null) return null;
+  const wanted = Math.max(spareMemory * peakBytes, leastMemory);
+  const step = 2 ** (Math.floor(Math.log2(wanted)) - 2);
+  return [
+    ["cpus", "=", Math.max(1, Math.ceil(most - spareCores))],
+    ["mem", "=", Math.ceil(wanted / step) * step],
+  ];
+}

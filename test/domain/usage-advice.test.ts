@@ -1,0 +1,54 @@
+import { expect, test } from "bun:test";
+
+import { askedIn, coresOf, quantileOf, suggestedNeeds } from "../../src/domain/usage-advice.ts";
+
+test("jobs ask for a cpu, unless their needs have a number of cpus", () => {
+  expect(askedIn([])).toEqual({ cpus: 1, memBytes: null });
+  expect(
+    askedIn([
+      ["gpu", "has"],
+      ["mem", ">=", 2 ** 30],
+      ["cpus", "=", 4],
+    ]),
+  ).toEqual({
+    cpus: 4,
+    memBytes: 2 ** 30,
+  });
+});
+
+test("the cores that attempts used are their CPU time by their time", () => {
+  const used = { measuredMs: 1_000, cpuUserMs: 1_400, cpuSystemMs: 100 };
+  expect(coresOf(used)).toBe(1.5);
+  expect(coresOf({ ...used, cpuUserMs: null })).toBeNull();
+  expect(coresOf({ ...used, measuredMs: 0 })).toBeNull();
+});
+
+test("a quantile is the smallest value that enough of the weight does not exceed", () => {
+  const steps = [
+    { upTo: 1, weight: 95 },
+    { upTo: 3, weight: 4 },
+    { upTo: 9, weight: 1 },
+  ];
+  expect([0.5, 0.95, 0.96, 1].map((share) => quantileOf(steps, share))).toEqual([1, 1, 3, 9]);
+  expect(quantileOf([], 0.5)).toBeNull();
+});
+
+const mega = 2 ** 20;
+
+test.each([
+  // A little more than a core is one cpu; 100M and a fifth is 120M, rounded up.
+  [1.3, 100 * mega, [1, 128 * mega]],
+  [1.4, 1_000 * mega, [2, 1_280 * mega]],
+  [0.1, 1_000, [1, 16 * mega]],
+  [7.9, 50_000 * mega, [8, 65_536 * mega]],
+])("of %p cores and %p bytes follow the needs %p", (cores, peakBytes, [cpus, mem]) => {
+  expect(suggestedNeeds({ peakBytes }, [{ upTo: cores, weight: 1 }])).toEqual([
+    ["cpus", "=", cpus ?? 0],
+    ["mem", "=", mem ?? 0],
+  ]);
+});
+
+test("nothing is suggested if something was not measured", () => {
+  expect(suggestedNeeds({ peakBytes: null }, [{ upTo: 1, weight: 1 }])).toBeNull();
+  expect(suggestedNeeds({ peakBytes: 1 }, [])).toBeNull();
+});
