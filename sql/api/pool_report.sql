@@ -128,9 +128,8 @@ begin
     hour, poster, poster_os, entry_point, attempts, wall_ms, measured_ms, cpu_user_ms,
     cpu_system_ms, peak_bytes, read_bytes, written_bytes)
   select date_trunc('hour', now(), 'UTC'), r.poster, r.poster_os, left(p.entry_point, 500),
-         sum(n.used[1]),
-         sum(n.used[2]), sum(n.used[3]), sum(n.used[4]), sum(n.used[5]), max(n.used[6]), sum(n.used[7]),
-         sum(n.used[8])
+         sum(n.used[1]), sum(n.used[2]), sum(n.used[3]), sum(n.used[4]), sum(n.used[5]),
+         max(n.used[6]), sum(n.used[7]), sum(n.used[8])
   from unnest(p_postings) with ordinality as b (posting_id, position)
     join pdoflow.posting p on p.id = b.posting_id
     join pdoflow.route r on r.id = p.route_id

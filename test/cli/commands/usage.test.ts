@@ -43,7 +43,9 @@ test("usage compares what a posting used with what it asked for, and suggests ne
   expect(longMs).toBeLessThan(posting.wallMs);
   const { out } = await cli.run("usage", "1");
   expect(out).toMatch(/^posting 1: work.ts#work\n {2}attempts {6}3 attempts took /);
-  expect(out).toMatch(/CPU {11}\d+ms \(.* user, .* system\): 0\.\d\d of 2 cpus, efficiency [\d.]+ %/);
+  expect(out).toMatch(
+    /CPU {11}\d+ms \(.* user, .* system\): 0\.\d\d of 2 cpus, efficiency [\d.]+ %/,
+  );
   expect(out).toMatch(/memory {8}largest peak \d+M of 2\.0G, efficiency [\d.]+ %/);
   expect(out).toMatch(/suggestion {4}--needs cpus=1,mem=\d+M\n/);
 });
