@@ -35,8 +35,8 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_release_unknown', 'pool_next_ms', 'pool_start_due',
                            'pool_fire_due', 'pool_finish', 'pool_settle', 'pool_job_holders',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
-                           'pool_stop_posting', 'pool_report', 'pool_usage', 'pool_show', 'pool_profile',
-                           'pool_signatures', 'pool_block', 'pool_refuse',
+                           'pool_stop_posting', 'pool_report', 'pool_usage', 'pool_show',
+                           'pool_profile', 'pool_signatures', 'pool_block', 'pool_refuse',
                            'pool_retract', 'pool_upstream']
     else array['running_jobs', 'ranges_of', 'fingerprint', 'failed_jobs', 'seqs_of',
                'index_of', 'runs_of', 'each_outcome', 'runs_between', 'has_ended',

@@ -65,8 +65,8 @@ const spareMemory = 1.2;
 const leastMemory = 16 * 2 ** 20;
 
 /**
- * The needs that the attempts suggest: the cores of 95 % of their time, and a fifth more memory than
- * the largest peak, rounded up. Null if neither was measured.
+ * The needs that the attempts suggest: the cores of 95 % of their time, and a fifth more memory
+ * than the largest peak, rounded up. Null if neither was measured.
  */
 export function suggestedNeeds(
   { peakBytes }: Pick<UsageTotals, "peakBytes">,

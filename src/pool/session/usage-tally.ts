@@ -3,8 +3,8 @@ import type { UsageReport } from "../../db/engine/usage.ts";
 import { countOf, type PendingRun } from "./outcome-batch.ts";
 
 /**
- * Adds up what the attempts of a pool used, by poster and entry point; reported with its heartbeats,
- * not job by job.
+ * Adds up what the attempts of a pool used, by poster and entry point; reported with its
+ * heartbeats, not job by job.
  */
 export class UsageTally {
   /** By route and entry point: a route has one poster. */
