@@ -25,7 +25,7 @@ const stopListeners = new Set<(signal: string) => void>();
 
 switch (args[0]) {
   case "worker":
-    await work(args[1] ?? "", args[2] === "commands", Number(args[3] ?? 0), args[4]);
+    await work(args);
     break;
   case "guard":
     await guard();
@@ -47,13 +47,8 @@ switch (args[0]) {
     await command();
 }
 
-/** A worker process: `pdoflow worker ROOT WHAT SHARE [LESS]`, only started by a pool. */
-async function work(
-  root: string,
-  runsCommands: boolean,
-  profiles: number,
-  user: string | undefined,
-): Promise<void> {
+/** A worker process: `pdoflow worker ROOT WHAT SHARE NOTIFY [USER]`, only started by a pool. */
+async function work([, root = "", what, profiles, notifyFrom, user]: string[]): Promise<void> {
   const [{ runWorker }, { becomeUser }, api] = await Promise.all([
     import("./pool/worker/worker.ts"),
     import("./pool/run/confinement.ts"),
@@ -71,9 +66,10 @@ async function work(
   process.on("unhandledRejection", fail);
   runWorker({
     root,
-    runsCommands,
+    runsCommands: what === "commands",
+    notifyFrom: notifyFrom || null,
     slot: process.env["PDOFLOW_SLOT"] ?? "1",
-    profiles,
+    profiles: Number(profiles ?? 0),
     confine: () => {
       if (user !== undefined) becomeUser(JSON.parse(user) as WorkerUser);
     },

@@ -1,8 +1,8 @@
 -- Flows, from SQL, the command line and the library (docs/flows.md): begin_flow, then postings with
 -- the options flowId and stage, then end_flow, in one transaction.
 
--- Begins a flow; the options are key and osUser. If its key was posted before, is_new is false:
--- then do not post.
+-- Begins a flow; the options are key, osUser, onEnd and onFailure. If its key was posted before,
+-- is_new is false: then do not post.
 create function pdoflow.begin_flow(
   p_name text, p_options jsonb default '{}', out flow_id bigint, out is_new boolean
 ) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -183,7 +183,7 @@ end $$;
 
 -- The time in ms until the next retry is due, and until the next posting with a run_at starts or a
 -- schedule fires; null if there is none. Unless p_postings is null, only their retries count.
--- any_waits: whether a posting waits for another one.
+-- any_waits: whether a posting waits for another one, or for its notification.
 create function pdoflow.pool_next_ms(
   p_routes integer[], p_skip bigint[], p_postings bigint[],
   out retry_ms double precision, out start_ms double precision, out any_waits boolean
@@ -197,7 +197,9 @@ begin
   order by run_at limit 1;
   start_ms := least(start_ms, pdoflow.next_fire_ms(pdoflow.upkeep_posters()));
   any_waits := exists (select from pdoflow.edge where met_at is null and not lapsed)
-    or exists (select from pdoflow.edge where feeds);
+    or exists (select from pdoflow.edge where feeds)
+    or exists (select from pdoflow.posting where notified < reopened
+               and (ended_at is not null or state = 'errored_out'));
 end $$;
 
 -- The posters whose postings the caller maintains; null means all.
@@ -216,6 +218,44 @@ end $$;
 create function pdoflow.pool_fire_due() returns boolean language plpgsql
 security definer set search_path = pg_catalog, pg_temp as
 $$ begin return pdoflow.fire_due(pdoflow.upkeep_posters()); end $$;
+
+-- Postings that may be at rest since their last notification.
+create function pdoflow.pool_at_rest(
+  p_after bigint, out posting_id bigint, out flow_id bigint, out waits boolean
+) returns setof record language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return query select r.* from pdoflow.postings_at_rest(p_after, pdoflow.upkeep_routes()) r;
+end $$;
+
+-- Posts the notifications of a posting that came to rest; returns their number. If its poster has
+-- postings of too many routes, or it goes on at this moment, a later call posts them.
+create function pdoflow.pool_notify(p_posting bigint) returns integer language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if not pdoflow.runs_all() and not exists (
+    select from pdoflow.posting
+    where id = p_posting and route_id = any (pdoflow.upkeep_routes())) then
+    return 0;
+  end if;
+  return pdoflow.notify_posting(p_posting);
+exception when serialization_failure or sqlstate 'PF001' then
+  return 0;
+end $$;
+
+-- The same for a flow; null if it must be checked again, because a transaction has locked it.
+create function pdoflow.pool_notify_flow(p_flow bigint) returns integer language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if not exists (
+    select from pdoflow.flow
+    where id = p_flow and (pdoflow.runs_all() or poster = any (pdoflow.upkeep_posters()))) then
+    return 0;
+  end if;
+  return pdoflow.notify_flow(p_flow);
+exception when serialization_failure or sqlstate 'PF001' then
+  return null;
+end $$;
 
 -- Settles up to 1,000 postings that wait for p_upstreams, or for any posting if that is null.
 -- Meeting element-wise edges comes first, because its locks come before those of postings.

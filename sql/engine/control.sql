@@ -33,7 +33,8 @@ begin
                    and ended_at is null
                  order by id for no key update);
   update pdoflow.posting
-  set state = 'open', reason = null, run_at = case when run_at > now() then run_at end
+  set state = 'open', reason = null, reopened = reopened + (state = 'errored_out')::integer,
+      run_at = case when run_at > now() then run_at end
   where id = any (v_ids);
   update pdoflow.lane set state = 'open'
   where posting_id = any (v_ids) and state = 'paused' and not exists (
@@ -86,8 +87,9 @@ end $$;
 -- Cancels unfinished postings. Waiting jobs count as cancelled at once. Their pools kill running
 -- jobs, or let them finish if p_kills is false. Waiting jobs that were retried by hand count as
 -- failed, as before (U2). Returns the cancelled postings.
-create function pdoflow.cancel_postings(p_postings bigint[], p_kills boolean, p_reason text)
-returns bigint[] language plpgsql as $$
+create function pdoflow.cancel_postings(
+  p_postings bigint[], p_kills boolean, p_reason text, p_gave_up boolean default false
+) returns bigint[] language plpgsql as $$
 #variable_conflict use_column
 declare
   v_ids bigint[];
@@ -97,7 +99,8 @@ begin
                  where id = any (p_postings) and state <> 'cancelled' and ended_at is null
                  order by id for no key update);
   update pdoflow.posting
-  set state = 'cancelled', kills_running = p_kills, reason = left(p_reason, 1000), waits = false
+  set state = 'cancelled', kills_running = p_kills, reason = left(p_reason, 1000), waits = false,
+      gave_up = p_gave_up
   where id = any (v_ids);
   update pdoflow.edge set lapsed = true
   where posting_id = any (v_ids) and met_at is null and not lapsed;

@@ -312,7 +312,9 @@ declare
                       where e.posting_id = p.id and e.met_at is null and not e.lapsed));
 begin
   if cardinality(v_ids) = 0 then return v_ids; end if;
-  update pdoflow.posting set waits = false where id = any (v_ids) and waits;
+  update pdoflow.posting
+  set waits = false, reopened = reopened + coalesce(notified = reopened, false)::integer -- P18
+  where id = any (v_ids) and waits;
   perform pdoflow.expand_postings(v_ids);
   update pdoflow.lane l set state = 'open'
   from pdoflow.posting p
@@ -389,7 +391,7 @@ begin
                  where has_ended);
     continue when v_reason is null;
     if v_policy = 'cancel' then
-      perform pdoflow.cancel_postings(array[v_id], true, format('blocked: %s', v_reason));
+      perform pdoflow.cancel_postings(array[v_id], true, format('blocked: %s', v_reason), true);
     else
       update pdoflow.edge e set met_at = now()
       where posting_id = v_id and met_at is null and not lapsed and not feeds and (

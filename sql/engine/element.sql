@@ -229,7 +229,7 @@ begin
     continue when v_reason is null;
     perform from pdoflow.posting where id = v_id for no key update skip locked;
     continue when not found;
-    perform pdoflow.cancel_postings(array[v_id], true, format('blocked: %s', v_reason));
+    perform pdoflow.cancel_postings(array[v_id], true, format('blocked: %s', v_reason), true);
   end loop;
 end $$;
 
@@ -292,7 +292,8 @@ begin
   values (p_posting.id, p_posting.done, p_posting.failed + p_failed,
           p_posting.cancelled + p_cancelled, p_retrying, p_released);
   update pdoflow.posting
-  set state = 'open', reason = null, ended_at = null, done = 0, failed = 0, cancelled = 0,
+  set state = 'open', reason = null, reopened = reopened + 1, ended_at = null, done = 0,
+      failed = 0, cancelled = 0,
       deadline = case when deadline > now() then deadline end
   where id = p_posting.id and ended_at is not null;
 end $$;

@@ -76,7 +76,7 @@ begin
     v.job_count := case when v_fault is null then json_array_length(v_result::json) else 0 end;
     if v.job_count > 0 then v_fault := pdoflow.write_elements(v, v_result); end if;
     if v_fault is not null then
-      perform pdoflow.cancel_postings(array[v.id], true, v_fault);
+      perform pdoflow.cancel_postings(array[v.id], true, v_fault, true);
     elsif v.job_count = 0 then
       insert into pdoflow.progress (posting_id) values (v.id);
       perform pdoflow.finish(array[v.id]);

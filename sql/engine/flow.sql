@@ -1,6 +1,7 @@
 -- Flows (F1 to F3): their rows, and the newest posting of each stage.
 
--- A new flow of the caller, or the one that already has its key. The options are key and osUser.
+-- A new flow of the caller, or the one that already has its key. The options are key, osUser, onEnd
+-- and onFailure.
 create function pdoflow.start_flow(
   p_name text, p_options jsonb, out flow_id bigint, out is_new boolean
 ) language plpgsql as $$
@@ -22,8 +23,10 @@ begin
                                   coalesce(to_jsonb(p_name), 'null'));
   end if;
   loop
-    insert into pdoflow.flow (name, poster, poster_os, key)
-    values (p_name, pdoflow.caller(), v_os_user, v_key)
+    insert into pdoflow.flow (name, poster, poster_os, key, on_end, on_failure)
+    values (p_name, pdoflow.caller(), v_os_user, v_key,
+            pdoflow.receivers_option('onEnd', coalesce(p_options -> 'onEnd', 'null')),
+            pdoflow.receivers_option('onFailure', coalesce(p_options -> 'onFailure', 'null')))
     on conflict (poster, poster_os, key) where key is not null do nothing
     returning id into flow_id;
     is_new := flow_id is not null;

@@ -21,6 +21,16 @@ begin
   return p_value::numeric::bigint;
 end $$;
 
+-- An option that is true or false.
+create function pdoflow.switch_option(p_key text, p_value jsonb) returns boolean
+language plpgsql as $$
+begin
+  if jsonb_typeof(p_value) <> 'boolean' then
+    perform pdoflow.refuse_option(p_key, 'true or false', p_value);
+  end if;
+  return p_value::boolean;
+end $$;
+
 -- An option that is a text for which p_is_right is true, or null if p_key can be null.
 create function pdoflow.text_option(
   p_key text, p_value jsonb, p_is_right boolean, p_expected text
@@ -38,6 +48,14 @@ end $$;
 create function pdoflow.name_pattern() returns text language sql immutable return
   e'^[^\\x01-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]'
   || e'[^\\x01-\\x2a\\x2c\\x2f\\x3b-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]{0,99}$';
+
+-- The names of receivers of notifications.
+create function pdoflow.receivers_option(p_key text, p_value jsonb) returns text
+language sql stable return
+  pdoflow.text_option(
+    p_key, p_value, p_value #>> '{}' ~ '^[a-z][a-z0-9_-]{0,39}(,[a-z][a-z0-9_-]{0,39}){0,9}$',
+    'up to 10 names of receivers with commas between them, such as "slack" or "slack,mail": '
+    'each up to 40 of a-z, 0-9, _ and -, a letter first');
 
 create function pdoflow.name_option(p_key text, p_value jsonb) returns text
 language sql stable return
@@ -133,7 +151,7 @@ declare
 begin
   if p_value = 'null' and p_key not in ('name', 'key', 'jobKey', 'timeoutMs', 'maxFailures',
     'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project', 'command',
-    'deadline', 'gather', 'gatherSize', 'flowId', 'stage') then
+    'deadline', 'gather', 'gatherSize', 'flowId', 'stage', 'onEnd', 'onFailure') then
     perform pdoflow.refuse_option(p_key, 'a value', p_value);
   end if;
   case p_key
@@ -156,11 +174,7 @@ begin
     when 'maxRate' then
       select r.rate_count, r.rate_ms into v.rate_count, v.rate_ms
       from pdoflow.rate_option(p_value) r;
-    when 'keepsResults' then
-      if jsonb_typeof(p_value) <> 'boolean' then
-        perform pdoflow.refuse_option(p_key, 'true or false', p_value);
-      end if;
-      v.keeps_results := p_value::boolean;
+    when 'keepsResults' then v.keeps_results := pdoflow.switch_option(p_key, p_value);
     when 'keepsOutput' then
       v.keeps_output := pdoflow.text_option(
         p_key, p_value, v_text in ('none', 'failures', 'all'), 'none, failures or all');
@@ -172,6 +186,8 @@ begin
       v.if_blocked := pdoflow.text_option(
         p_key, p_value, v_text in ('hold', 'cancel', 'run'), 'hold, cancel or run');
     when 'deadline' then v.deadline := pdoflow.moment_option(p_key, p_value);
+    when 'onEnd' then v.on_end := pdoflow.receivers_option(p_key, p_value);
+    when 'onFailure' then v.on_failure := pdoflow.receivers_option(p_key, p_value);
     when 'flowId' then v.flow_id := pdoflow.flow_option(p_value);
     when 'stage' then v.stage := pdoflow.name_option(p_key, p_value);
     when 'name' then v.name := pdoflow.name_option(p_key, p_value);
@@ -219,7 +235,7 @@ begin
             where key <> all (p_allowed || array[
               'name', 'priority', 'needs', 'project', 'maxAttempts', 'backoffMs', 'timeoutMs',
               'graceMs', 'stopAfter', 'maxFailures', 'maxFailuresPercent', 'maxRunning', 'maxRate',
-              'keepsResults', 'keepsOutput', 'keepMs']));
+              'keepsResults', 'keepsOutput', 'keepMs', 'onEnd', 'onFailure']));
   if v_key is not null then
     raise exception 'option %: %', v_key, p_fault using errcode = 'PF002';
   elsif jsonb_typeof(p_options -> 'priority') = 'array' then
@@ -259,11 +275,18 @@ begin
   v.cancelled := 0;
   v.waits := false;
   v.if_blocked := 'hold';
+  v.gave_up := false;
+  v.reopened := 0;
   for v_key, v_value in select * from jsonb_each(p_options) loop
     v := pdoflow.with_option(v, v_key, v_value);
   end loop;
   if (v.flow_id is null) <> (v.stage is null) then
     perform pdoflow.refuse_option('flowId', 'flowId and stage together', p_options);
+  end if;
+  if coalesce(v.on_end, v.on_failure) is not null or exists (
+    select from pdoflow.flow
+    where id = v.flow_id and coalesce(on_end, on_failure) is not null) then
+    v.notified := -1; -- P18
   end if;
   return v;
 end $$;

@@ -36,7 +36,8 @@ declare
 begin
   if p_limit <= (select count(*) from (
        select from pdoflow.posting
-       where route_id = any (v_routes) and ended_at is null limit p_limit) open)
+       where route_id = any (v_routes) and ended_at is null
+         and entry_point <> pdoflow.notification_entry_point() limit p_limit) open)
      + (select count(*) from pdoflow.child
         where draft is not null and route_id = any (v_routes)) then
     raise exception 'the role % has reached its limit of % open postings: wait until some '

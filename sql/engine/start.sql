@@ -37,6 +37,6 @@ begin
                    and (p_routes is null or route_id = any (p_routes))
                  order by deadline limit 100 for no key update skip locked);
   if cardinality(v_ids) = 0 then return 0; end if;
-  perform pdoflow.cancel_postings(v_ids, true, 'its deadline passed');
+  perform pdoflow.cancel_postings(v_ids, true, 'its deadline passed', true);
   return cardinality(v_ids);
 end $$;

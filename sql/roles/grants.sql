@@ -34,6 +34,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_release', 'pool_is_claiming',
                            'pool_release_unknown', 'pool_next_ms', 'pool_start_due',
                            'pool_fire_due', 'pool_finish', 'pool_settle', 'pool_job_holders',
+                           'pool_at_rest', 'pool_notify', 'pool_notify_flow',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
                            'pool_stop_posting', 'pool_report', 'pool_usage', 'pool_show',
                            'pool_profile', 'pool_signatures', 'pool_block', 'pool_refuse',

@@ -6,9 +6,15 @@ create table pdoflow.flow (
   key text,
   spec jsonb not null default '{}',
   posted_at timestamptz not null default now(),
+  on_end text,
+  on_failure text,
+  endings integer not null default 0,
+  notified text,
   constraint w_short check (
     length(name) <= 100 and length(poster) <= 63 and length(poster_os) <= 100
-    and length(key) <= 500 and octet_length(spec::text) <= 1000000)
+    and length(key) <= 500
+    and length(on_end) <= 500 and length(on_failure) <= 500
+    and length(notified) <= 100 and octet_length(spec::text) <= 1000000)
 );
 comment on table pdoflow.flow is
 'One row: a flow, whose postings were posted together. spec is for its poster: with it, another
@@ -18,7 +24,9 @@ version of the flow is compared.
   F2  The postings of a flow have its id and the name of their stage. If a stage was posted again,
       its newest posting counts.
   F3  A flow is pruned as a whole: its postings when all of them can be pruned, then its row. A
-      transaction that posts into it locks the row first.';
+      transaction that posts into it locks the row first.
+  F4  on_end and on_failure name the receivers of its notifications, endings counts these. notified
+      is the mark (flow_mark) of its stages at the last one.';
 -- Serves: the flow of a key.
 create unique index flow_key on pdoflow.flow (poster, poster_os, key) where key is not null;
 -- Serves: @name, the newest flow of a name.

@@ -42,6 +42,11 @@ create table pdoflow.posting (
   flow_id bigint,
   stage text,
   expands bigint,
+  on_end text,
+  on_failure text,
+  gave_up boolean not null default false,
+  reopened integer not null default 0,
+  notified integer,
   constraint p1_not_empty check (job_count > 0 or expands is not null and job_count = 0),
   constraint p2_ended_is_counted
     check (ended_at is null or done + failed + cancelled = job_count),
@@ -58,7 +63,9 @@ create table pdoflow.posting (
   constraint w_short check (
     length(name) <= 100 and length(schedule) <= 100 and length(entry_point) <= 2000
     and length(reason) <= 1000
-    and length(command) <= 1000 and length(stage) <= 100)
+    and length(command) <= 1000 and length(stage) <= 100
+    and length(on_end) <= 500 and length(on_failure) <= 500),
+  constraint p18_notified check (notified between -1 and reopened)
 );
 comment on table pdoflow.posting is
 'One row: a batch of jobs for one entry point, posted in one transaction.
@@ -85,7 +92,11 @@ comment on table pdoflow.posting is
   P14 A posting of a flow has the name of its stage (F2).
   P15 It has a job for each element of the list that the one job of the posting expands returned,
       for which it waits. Until then it has no jobs and no lane. It is expanded once.
-  P16 schedule and scheduled_at are the name of the schedule that posted it, and the nominal time.';
+  P16 schedule and scheduled_at are the name of the schedule that posted it, and the nominal time.
+  P18 on_end and on_failure name the receivers of its notifications (sql/engine/notification.sql).
+      reopened counts how often it went on after it had come to rest. notified is the count at its
+      last notification, -1 before the first; null if neither it nor its flow has receivers.
+  P19 gave_up: it was cancelled by the queue, such as for its deadline, not by a person.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 -- Serves: the postings to start now. Claims never read postings that start later.
@@ -96,6 +107,12 @@ create index posting_deadline on pdoflow.posting (deadline)
 where deadline is not null and ended_at is null;
 -- Serves: the postings of a flow.
 create index posting_flow on pdoflow.posting (flow_id, stage, id) where flow_id is not null;
+-- Serves: the postings that came to rest since their last notification.
+create index posting_to_notify on pdoflow.posting (id)
+where notified < reopened and (ended_at is not null or state = 'errored_out');
+-- Serves: the same of the ones that wait, and may be blocked.
+create index posting_may_block on pdoflow.posting (id)
+where notified < reopened and waits and ended_at is null;
 -- Serves: @name, the newest posting of a name.
 create index posting_name on pdoflow.posting (name, id) where name is not null;
 -- Serves: whether a batch has outcomes whose size must be checked; nearly always it has none.

@@ -33,6 +33,7 @@ export const commands: Commands = {
   list: async () => [(await import("./commands/list.ts")).ListCommand],
   logs: async () => [(await import("./commands/logs.ts")).LogsCommand],
   migrate: async () => [(await import("./commands/migrate.ts")).MigrateCommand],
+  notify: async () => [(await import("./commands/notify.ts")).NotifyTestCommand],
   pause: async () => [(await import("./commands/control.ts")).PauseCommand],
   pool: async () => [(await import("./commands/pool.ts")).PoolCommand],
   pools: async () => [(await import("./commands/list.ts")).PoolsCommand],

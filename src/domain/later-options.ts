@@ -18,6 +18,8 @@ export const laterOptions = [
   "maxFailures",
   "maxFailuresPercent",
   "keepMs",
+  "onEnd",
+  "onFailure",
   "project",
   "needs",
 ] as const satisfies readonly OptionName[];

@@ -64,6 +64,13 @@ export const Name = text(
   (name) => postingNamePattern.test(name),
 );
 
+/** The names of receivers of notifications, with commas between them. */
+export const Receivers = text(
+  'expected names of receivers, such as "slack" or "slack,mail": at most 10, each of at most 40 ' +
+    "of a-z, 0-9, _ and -, a letter first",
+  (names) => /^[a-z][a-z0-9_-]{0,39}(,[a-z][a-z0-9_-]{0,39}){0,9}$/.test(names),
+);
+
 export const Key = text(
   "expected a key of 1 to 500 characters",
   (key) => key !== "" && Array.from(key).length <= 500,

@@ -15,6 +15,7 @@ import {
   orNull,
   Percentage,
   Project,
+  Receivers,
   ShortName,
   whole,
 } from "./option-values.ts";
@@ -226,6 +227,24 @@ export const postingOptions = {
     schema: orNull(milliseconds(0, 100)),
     flag: { name: "--keep", value: "DURATION", kind: "duration" },
     help: "protect the posting from prune for this long after it ends, such as 30d",
+  },
+  /**
+   * When the posting has ended, notify these receivers of a pool with `--notify-from`: `"slack"`,
+   * `"slack,mail"` (docs/notifications.md; default: none).
+   */
+  onEnd: {
+    schema: orNull(Receivers),
+    flag: { name: "--on-end", value: "NAMES", kind: "text", isPostOnly: true },
+    help: "notify these receivers when the posting has ended, such as slack,mail",
+  },
+  /**
+   * The same only if it ends with failed jobs, is stopped because of failures, is blocked for good,
+   * or is cancelled by its deadline (default: none).
+   */
+  onFailure: {
+    schema: orNull(Receivers),
+    flag: { name: "--on-failure", value: "NAMES", kind: "text", isPostOnly: true },
+    help: "notify these receivers only if the posting has failed or cannot go on",
   },
   /** Post only once: posting a key again returns the existing posting. */
   key: {

@@ -1,4 +1,5 @@
 import { formatProvides, isCommandNeed } from "./capabilities.ts";
+import { receiverOf } from "./notification.ts";
 import type { Route } from "./route.ts";
 
 /** The command that starts a pool for a route. A project that is a path is its root folder. */
@@ -8,7 +9,8 @@ export function startPool({ project, needs }: Pick<Route, "project" | "needs">):
     words.push(`--${project.startsWith("/") ? "root" : "project"} ${quoted(project)}`);
   }
   if (needs.some(isCommandNeed)) words.push("--commands");
-  const others = needs.filter((need) => !isCommandNeed(need));
+  if (needs.some((need) => receiverOf(need) !== null)) words.push("--notify-from FOLDER");
+  const others = needs.filter((need) => !isCommandNeed(need) && receiverOf(need) === null);
   if (others.length > 0) words.push(`--provides ${quoted(formatProvides(others))}`);
   return words.join(" ");
 }

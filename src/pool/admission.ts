@@ -1,4 +1,5 @@
 import type { RunnablePosting } from "../db/engine/leases.ts";
+import { notificationEntryPoint } from "../domain/notification.ts";
 import { groupBy } from "../domain/node-20.ts";
 import type { PoolOptions } from "./options.ts";
 import { retryUntil } from "./link/retry-until.ts";
@@ -38,12 +39,14 @@ export class Admission {
     const { policy, codeWatch, log } = this.#options;
     const { recoveries } = session;
     const isCurrent = () => isWanted() && session.recoveries === recoveries;
+    // Notifications are built in: their pool was started for them.
+    const own = runs.filter(({ posting }) => posting.entryPoint !== notificationEntryPoint);
     const decision = policy
-      ? await retryUntil(() => this.#decide(session, policy, runs), isCurrent)
+      ? await retryUntil(() => this.#decide(session, policy, own), isCurrent)
       : nothingRefused;
     if (!decision) return null;
     for (const [id, why] of decision.refused) log(`posting ${id} was refused: ${why}`);
-    const admitted = runs.filter(({ posting }) => !decision.refused.has(posting.id));
+    const admitted = own.filter(({ posting }) => !decision.refused.has(posting.id));
     const isCodeNew = decision.isCodeNew || (await codeWatch.hasChanged(admitted));
     if (isCodeNew) log("code has changed: replacing the workers");
     const missing = groupBy(

@@ -5,11 +5,13 @@ import * as v from "valibot";
 
 import { describeTarget, type Target } from "../../db/settings/target.ts";
 import { parseProvides } from "../../domain/capabilities.ts";
-import { type ExitCode, exitCodes } from "../../domain/errors.ts";
+import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
+import { providesOf } from "../../domain/notification.ts";
 import { idleReasons } from "../diagnosis/idle-pool.ts";
 import type { PoolOptions, PoolSummary } from "../../pool/options.ts";
 import { findWorkerUser, NoConfinement, type WorkerUser } from "../../pool/run/confinement.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
+import { readReceivers } from "../../pool/notify/receivers.ts";
 import { Pool } from "../../pool/pool.ts";
 import { workerPool } from "../../pool/worker-pool.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
@@ -114,6 +116,11 @@ export class PoolCommand extends PdoflowCommand {
   });
   commands = Option.Boolean("--commands", false, {
     description: "also run commands, posted with `pdoflow post -- COMMAND` (docs/security.md)",
+  });
+  notifyFrom = Option.String("--notify-from", {
+    description:
+      "also send the notifications to the receivers in this folder, such as notify.d/slack.toml " +
+      "(docs/notifications.md)",
   });
   env = Option.String("--env", {
     description:
@@ -246,7 +253,12 @@ export class PoolCommand extends PdoflowCommand {
   #poolOptions(options: Options, target: Target, root: string): PoolOptions {
     const { context } = this;
     const named = this.provides === undefined ? {} : parseProvides(this.provides);
-    const provides = this.commands ? { ...named, commands: true as const } : named;
+    const receivers = this.#receivers();
+    const provides = {
+      ...named,
+      ...(this.commands ? { commands: true as const } : {}),
+      ...providesOf(receivers),
+    };
     const { project } = this;
     // Jobs post to the same project.
     const env = project === undefined ? context.env : { ...context.env, PDOFLOW_PROJECT: project };
@@ -255,6 +267,7 @@ export class PoolCommand extends PdoflowCommand {
       root,
       env,
       runsCommands: this.commands,
+      notifyFrom: this.notifyFrom === undefined ? null : resolve(context.cwd, this.notifyFrom),
       handsOn: parseEnv(this.env),
       jobsMax: options.recycleAfter ?? null,
       memoryMaxBytes: options.recycleAbove ?? null,
@@ -277,6 +290,24 @@ export class PoolCommand extends PdoflowCommand {
       once: this.once,
       log: (line) => this.say(`pool: ${line}`),
     };
+  }
+
+  /**
+   * The names of the receivers that it notifies.
+   *
+   * @throws the errors of {@link readReceivers}.
+   * @throws {InvalidInput} its workers could not read them.
+   */
+  #receivers(): string[] {
+    const { notifyFrom, workerUser, context } = this;
+    if (notifyFrom === undefined) return [];
+    if (workerUser !== undefined) {
+      throw new InvalidInput("--notify-from", [
+        `expected no --worker-user: ${workerUser} must not read the secrets of receivers. Start ` +
+          "another pool for notifications (docs/notifications.md)",
+      ]);
+    }
+    return readReceivers(resolve(context.cwd, notifyFrom)).map(({ name }) => name);
   }
 
   #workerUser(): WorkerUser | null {

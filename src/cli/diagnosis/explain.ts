@@ -2,6 +2,7 @@ import { roughTime } from "../../../tui/draw/pace.ts";
 import { blockedText, metNotes, waitText } from "../../domain/edge-text.ts";
 import { formatNeed, isCommandNeed, type Need, unmetNeeds } from "../../domain/capabilities.ts";
 import type { JobCounts } from "../../domain/states.ts";
+import { receiverOf } from "../../domain/notification.ts";
 import { isOfProject, mayServe } from "../../domain/route.ts";
 import { startPool } from "../../domain/start-pool.ts";
 import type { JobError } from "../../domain/attempt.ts";
@@ -194,6 +195,10 @@ function unserved({ route, pools: all }: Pick<JobFacts, "route" | "pools">): str
   const always = route.needs.filter((need) => missing.every((unmet) => unmet.includes(need)));
   if (always.some(isCommandNeed)) {
     return `no pool runs commands (${live}); ${how}`;
+  }
+  const receiver = always.map(receiverOf).find((name) => name !== null);
+  if (receiver !== undefined) {
+    return `no pool has the receiver ${receiver} (${live}); ${how}`;
   }
   const named = (needs: readonly Need[]) => needs.map(formatNeed).join(", ");
   if (always.length > 0) return `no pool provides ${named(always)} (${live}); ${how}`;

@@ -1,5 +1,8 @@
+import * as v from "valibot";
+
 import { isCodeFile } from "../../domain/entry-point.ts";
 import { cycleOf, type FlowNode, topological } from "../../domain/flow-graph.ts";
+import { Receivers } from "../../domain/option-values.ts";
 import { postingNamePattern } from "../../domain/selector.ts";
 import { didYouMean, similarNames } from "../../domain/similar.ts";
 import { type AddProblem, FlowFileInvalid, type FileProblem } from "./flow-fault.ts";
@@ -13,6 +16,10 @@ export interface FlowFile {
   source: string;
   name: string;
   key: string | null;
+  /** The receivers to notify when nothing of it goes on … */
+  onEnd: string | null;
+  /** … and only if it has failed. */
+  onFailure: string | null;
   /** In topological order. */
   stages: readonly FileStage[];
   /** The place of a key in the file, such as `night.toml:12`. */
@@ -37,7 +44,7 @@ export interface FlowDocument {
   placeOf: (path: readonly string[]) => string;
 }
 
-const knownKeys = ["name", "key", "set", "stage"];
+const knownKeys = ["name", "key", "set", "on-end", "on-failure", "stage"];
 
 /**
  * Reads the flow that a document describes.
@@ -62,6 +69,8 @@ export function flowOf(
   const key = document["key"] ?? null;
   const isKey = key === null || (typeof key === "string" && /^[^]{1,500}$/.test(key));
   if (!isKey) add(["key"], `key: expected a text of 1 to 500 characters, found ${found(key)}`);
+  const onEnd = receiversOf(document, "on-end", add);
+  const onFailure = receiversOf(document, "on-failure", add);
   const tables = tableOf(document["stage"] ?? {}, ["stage"], add);
   const names = Object.keys(tables);
   if (names.length === 0) add([], "expected at least one stage, such as [stage.reduce]");
@@ -71,8 +80,18 @@ export function flowOf(
   if (problems.length > 0) throw invalid(problems, placeOf);
   return {
     ...{ source, name: String(name), key: typeof key === "string" ? key : null },
-    ...{ stages: topological(stages), placeOf },
+    ...{ onEnd, onFailure, stages: topological(stages), placeOf },
   };
+}
+
+/** Names of receivers: one text, or a list. */
+function receiversOf(document: object, key: string, add: AddProblem): string | null {
+  const value: unknown = new Map(Object.entries(document)).get(key);
+  if (value === undefined) return null;
+  const result = v.safeParse(Receivers, Array.isArray(value) ? value.join(",") : value);
+  if (result.success) return result.output;
+  add([key], `${key}: ${result.issues[0].message}, found ${found(value)}`);
+  return null;
 }
 
 /** The problems in the order of the file. */

@@ -67,6 +67,12 @@ export class FlowPostCommand extends FlowFileCommand {
   key = Option.String("--key", {
     description: "post at most once: if this key exists, print the number of its flow instead",
   });
+  onEnd = Option.String("--on-end", {
+    description: "notify these receivers when nothing of the flow goes on, such as slack,mail",
+  });
+  onFailure = Option.String("--on-failure", {
+    description: "notify these receivers only if the flow has failed or is stuck",
+  });
 
   async run(): Promise<ExitCode> {
     const flow = await this.readFlow(this.file);
@@ -77,7 +83,10 @@ export class FlowPostCommand extends FlowFileCommand {
       const osUser = this.context.osUser();
       const done = await db.sql.begin(async (sql) => {
         const flowDb = transactionDb(db, sql);
-        const { flowId, isNew } = await beginFlow(flowDb, { name: flow.name, key, osUser });
+        const { flowId, isNew } = await beginFlow(flowDb, {
+          ...{ name: flow.name, key, osUser },
+          ...{ onEnd: this.onEnd ?? flow.onEnd, onFailure: this.onFailure ?? flow.onFailure },
+        });
         if (!isNew) return { id: flowId, isNew, stages: [] };
         const { context } = this;
         const note = (text: string) => this.say(text);

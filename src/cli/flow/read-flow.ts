@@ -8,7 +8,7 @@ import type { CliContext } from "../shell/context.ts";
 import { FlowFileInvalid } from "./flow-fault.ts";
 import { type FlowFile, flowOf } from "./flow-file.ts";
 import type { FlowSettings } from "./flow-settings.ts";
-import { parseToml } from "./toml-lines.ts";
+import { parseToml } from "../../pool/notify/toml-lines.ts";
 
 /** The flow file does not exist. */
 class FlowFileNotFound extends PdoflowError {

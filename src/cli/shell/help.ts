@@ -33,7 +33,7 @@ const tasks: Readonly<Record<string, readonly string[]>> = {
   ],
   "operate the queue": [
     ...["up", "down", "migrate", "config", "doctor", "depth", "profile", "prune", "psql"],
-    ...["grant", "revoke", "keys", "vars", "completions"],
+    ...["grant", "revoke", "keys", "vars", "notify", "completions"],
   ],
 };
 

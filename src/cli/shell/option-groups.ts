@@ -11,6 +11,7 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   postings: [
     ...["--name", "--posting", "--project", "--root", "--key", "--keep", "--sign", "--pin"],
     ...["--only-mine", "--posters", "--trust", "--allow", "--commands", "--provides"],
+    ...["--notify-from"],
   ],
   running: [
     ...["--max-workers", "--priority", "--max-attempts", "--backoff", "--run-at", "--needs"],
@@ -21,7 +22,7 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   waiting: [
     ...["--after", "--after-any", "--after-failed", "--after-start", "--after-each"],
     ...["--tolerate"],
-    ...["--if-blocked", "--deadline"],
+    ...["--if-blocked", "--deadline", "--on-end", "--on-failure"],
   ],
   limits: [
     ...["--timeout", "--grace", "--max-running", "--max-rate", "--stop-after", "--max-failures"],

@@ -47,6 +47,7 @@ import cronEngine from "../../../sql/engine/cron.sql" with { type: "text" };
 import fireEngine from "../../../sql/engine/fire.sql" with { type: "text" };
 import fireFlowEngine from "../../../sql/engine/fire_flow.sql" with { type: "text" };
 import scheduleEngine from "../../../sql/engine/schedule.sql" with { type: "text" };
+import notificationEngine from "../../../sql/engine/notification.sql" with { type: "text" };
 import limitEngine from "../../../sql/engine/limit.sql" with { type: "text" };
 import leaseEngine from "../../../sql/engine/lease.sql" with { type: "text" };
 import gatherEngine from "../../../sql/engine/gather.sql" with { type: "text" };
@@ -134,6 +135,7 @@ const baseline = [
   scheduleEngine,
   fireFlowEngine,
   fireEngine,
+  notificationEngine,
   limitEngine,
   leaseEngine,
   gatherEngine,

@@ -10,10 +10,21 @@ export function transactionDb<D extends Pick<Db, "sql">>(db: D, sql: Tx): D {
   return { ...db, sql: Object.assign(sql, { begin }) as unknown as Sql };
 }
 
+/** The properties of a flow besides its stages. */
+export interface NewFlow {
+  name: string;
+  key?: string | null | undefined;
+  osUser: string;
+  /** The receivers to notify when nothing of it goes on any more … */
+  onEnd?: string | null | undefined;
+  /** … and only if it has failed. */
+  onFailure?: string | null | undefined;
+}
+
 /** Begins a flow, or finds the one that has its key; then nothing should be posted. */
 export async function beginFlow(
   { sql, schema }: PostingDb,
-  { name, ...options }: { name: string; key?: string | null | undefined; osUser: string },
+  { name, ...options }: NewFlow,
 ): Promise<{ flowId: number; isNew: boolean }> {
   const [row] = await sql<{ flowId: number; isNew: boolean }[]>`
     select * from ${schema}.begin_flow(${name}, ${JSON.stringify(options)}::text::jsonb)`;

@@ -1,15 +1,20 @@
 import type { LiveState } from "../../domain/states.ts";
+import { notificationEntryPoint } from "../../domain/notification.ts";
 import type { PostingPick } from "../../domain/selector.ts";
 import type { Db } from "../connection/connect.ts";
 import { isInState } from "./lists.ts";
 
-/** The numbers of the postings, or flows, that a selection means, in order; perhaps none. */
+/**
+ * The numbers of the postings, or flows, that a selection means, in order; perhaps none.
+ * Notifications are not among the last ones: nobody posted them.
+ */
 export async function findPicked(
   { sql, schema }: Db,
   pick: PostingPick,
   of: "posting" | "flow" = "posting",
 ): Promise<number[]> {
   const table = sql`${schema}.${sql(of)}`;
+  const isOwn = of === "flow" ? sql`true` : sql`entry_point <> ${notificationEntryPoint}`;
   const rows = await (() => {
     switch (pick.by) {
       case "number":
@@ -17,7 +22,7 @@ export async function findPicked(
       case "last":
         return sql<{ id: number }[]>`
           select id from (
-            select id from ${table} order by id desc limit ${pick.count}) newest
+            select id from ${table} where ${isOwn} order by id desc limit ${pick.count}) newest
           order by id`;
       case "name":
         return sql<{ id: number }[]>`

@@ -6,6 +6,13 @@ import type { Flow } from "./posted-flow.ts";
 export interface FlowOptions {
   /** Post only once: posting a key again returns the existing flow. */
   key?: string | undefined;
+  /**
+   * When nothing of the flow goes on any more, notify these receivers of a pool with
+   * `--notify-from`: `"slack"`, `"slack,mail"` (docs/notifications.md; default: none).
+   */
+  onEnd?: string | undefined;
+  /** The same only if the flow has failed or is stuck (default: none). */
+  onFailure?: string | undefined;
   /** Post in a transaction of yours, as for `postWork` (default: a new one). */
   transaction?: Transaction | undefined;
   /** The URL of the database (default: from the environment, else the embedded server). */

@@ -5,7 +5,7 @@ import {
   type PostingDb,
   requireTransaction,
 } from "../../db/posting/caller-transaction.ts";
-import { beginFlow, endFlow, transactionDb } from "../../db/posting/flow.ts";
+import { beginFlow, endFlow, type NewFlow, transactionDb } from "../../db/posting/flow.ts";
 import { compareWithKnown } from "../../db/posting/flow-key.ts";
 import { openSpanBy } from "../../db/posting/insert.ts";
 import type { Transaction } from "../../db/posting/transaction.ts";
@@ -13,7 +13,7 @@ import { readStages } from "../../db/read/flows.ts";
 import { osUser } from "../../db/settings/os-user.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 import type { FlowSpec, StageSpec } from "../../domain/flow-spec.ts";
-import type { Edge } from "../../domain/option-values.ts";
+import { type Edge, Receivers } from "../../domain/option-values.ts";
 import { parse } from "../../domain/parse.ts";
 import { Tolerance, type Tolerated } from "../../domain/tolerance.ts";
 import { type Connection, connectionTo } from "../connection/connection.ts";
@@ -33,6 +33,8 @@ import { Flow } from "./posted-flow.ts";
 
 const Options = v.strictObject({
   key: v.optional(v.string("expected a text")),
+  onEnd: v.optional(Receivers),
+  onFailure: v.optional(Receivers),
   db: v.optional(v.string("expected the URL of a database")),
   transaction: v.optional(v.custom<Transaction>((input) => typeof input === "object")),
 });
@@ -43,14 +45,14 @@ export async function postFlow(
   build: (f: FlowBuilder) => void | Promise<void>,
   options: FlowOptions,
 ): Promise<Flow> {
-  const { key, db: url, transaction } = parse(Options, options, "options of flow");
+  const { db: url, transaction, ...own } = parse(Options, options, "options of flow");
   const builder = new FlowBuilder();
   await build(builder);
   const stages = await namedStages(builder.stages);
   const names = new Map(stages.map(({ stage, name }) => [stage, name]));
   const spec: FlowSpec = { stages: stages.map((each) => specOf(each, names)) };
   const connection = connectionTo(url);
-  const whole = { connection, url, name, key, stages, spec };
+  const whole = { connection, url, flow: { name, ...own, osUser: osUser() }, stages, spec };
   if (transaction) {
     const db = callerDb(transaction, connection.target.schema);
     await requireTransaction(db);
@@ -65,8 +67,7 @@ export async function postFlow(
 interface WholeFlow {
   connection: Connection;
   url: string | undefined;
-  name: string;
-  key: string | undefined;
+  flow: NewFlow;
   stages: readonly NamedStage[];
   spec: FlowSpec;
 }
@@ -77,8 +78,9 @@ interface NamedStage extends DescribedStage {
 }
 
 async function flowIn(db: PostingDb, transaction: Transaction, whole: WholeFlow): Promise<Flow> {
-  const { connection, url, name, key, stages, spec } = whole;
-  const { flowId: id, isNew } = await beginFlow(db, { name, key, osUser: osUser() });
+  const { connection, url, flow, stages, spec } = whole;
+  const { name } = flow;
+  const { flowId: id, isNew } = await beginFlow(db, flow);
   if (!isNew) return await connection.use((open) => knownFlow(open.reading, id, whole));
   const postings = new Map<Stage, Posting>();
   const postingOf = (upstream: StageUpstream): Posting => {
@@ -123,9 +125,9 @@ async function flowIn(db: PostingDb, transaction: Transaction, whole: WholeFlow)
 async function knownFlow(
   db: Parameters<typeof compareWithKnown>[0],
   id: number,
-  { connection, name, key = "", spec }: WholeFlow,
+  { connection, flow: { name, key }, spec }: WholeFlow,
 ): Promise<Flow> {
-  await compareWithKnown(db, id, key, spec);
+  await compareWithKnown(db, id, key ?? "", spec);
   const stages = (await readStages(db, [id])).get(id) ?? [];
   const postings = new Map(
     stages.map(({ stage, id, jobCount }) => [

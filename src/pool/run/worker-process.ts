@@ -23,6 +23,8 @@ export interface WorkerOptions {
   root: string;
   /** Whether its jobs may be commands; false in a pool that serves others. */
   runsCommands?: boolean;
+  /** The folder of the receivers of notifications; null for none. */
+  notifyFrom?: string | null;
   /** Whether a worker starts no job before the pool knows the end of the one before. */
   isOneByOne?: boolean;
   /** The destination of all output of its commands; absent if only the kept part is needed. */
@@ -77,11 +79,12 @@ export class WorkerProcess {
   #isDead = false;
 
   constructor(options: WorkerOptions, oomKills: OomKills, listener: WorkerListener) {
-    const { program, root, runsCommands, profiles = 0, user = null } = options;
+    const { program, root, runsCommands, notifyFrom, profiles = 0, user = null } = options;
     const handedOn = workerEnvironment(options.env, options.handsOn ?? []);
     const does = runsCommands ? "commands" : "functions";
     const asUser = user === null ? [] : [JSON.stringify(user)];
-    const command = [...program, "worker", root, does, String(profiles), ...asUser];
+    const from = notifyFrom ?? "";
+    const command = [...program, "worker", root, does, String(profiles), from, ...asUser];
     const watched = (this.#watched = options.guard?.watch() ?? null);
     const own = { [slotVariable]: String(options.number ?? 1) };
     const env = { ...handedOn, ...(user ? environmentOf(user) : {}), ...watched?.mark, ...own };

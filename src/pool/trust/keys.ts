@@ -149,7 +149,7 @@ export function readKeyFolder(folder: string): ListedKey[] {
 }
 
 /** A user who can write there decides which code runs. */
-function requireOwned(path: string): void {
+export function requireOwned(path: string): void {
   const { mode } = statSync(path);
   if ((mode & 0o022) === 0) return;
   throw new InvalidInput(path, [

@@ -1,5 +1,6 @@
 import { closeSync } from "node:fs";
 
+import { notificationEntryPoint } from "../../domain/notification.ts";
 import { commandEntryPoint, CommandsNotAllowed } from "./command-line.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
@@ -52,6 +53,8 @@ export interface WorkerContext {
   root: string;
   /** Whether it runs commands, in the pool of a `pdoflow run` or with `pool --commands`. */
   runsCommands: boolean;
+  /** The folder of the receivers that it notifies; null for none. */
+  notifyFrom: string | null;
   /** The number of the worker in its pool. */
   slot: string;
   /** The share of the jobs to profile; 0 for none. */
@@ -176,14 +179,14 @@ class UnsentEnds extends ResultPacker {
 }
 
 async function runChunk(
-  { root, runsCommands, slot, send }: WorkerContext,
+  worker: WorkerContext,
   { page, output, running, requests, children, sampler, state, meter }: ChunkContext,
   message: ReceivedChunk,
 ): Promise<void> {
   const { chunk, pageIndex, entryPoint, args, keepsResults, keepsOutput, startBy } = message;
   const isCommand = entryPoint === commandEntryPoint;
-  const fn = isCommand ? shellCommand(runsCommands, slot, meter) : load(root, entryPoint, state);
-  fn.catch(() => {}); // each job reports it as its own failure
+  const { root, send } = worker;
+  const fn = functionOf(worker, entryPoint, { state, meter });
   if (startBy !== null) await fn.catch(() => {}); // importing it takes time, too
   const isLate = () => startBy !== null && dateNow() > startBy;
   const unsent = new UnsentEnds(chunk, send, meter);
@@ -233,6 +236,30 @@ async function runChunk(
   state.restore();
   unsent.send(now());
   if (isLate()) send({ kind: "late", chunk });
+}
+
+/** As {@link functionFor}; each job reports that it is missing as its own failure. */
+function functionOf(...args: Parameters<typeof functionFor>): Promise<EntryFunction> {
+  const fn = functionFor(...args);
+  fn.catch(() => {});
+  return fn;
+}
+
+/** The function of an entry point: of a module, or one of the two that are built in. */
+function functionFor(
+  { root, runsCommands, slot, notifyFrom, host }: WorkerContext,
+  entryPoint: string,
+  { state, meter }: Pick<ChunkContext, "state" | "meter">,
+): Promise<EntryFunction> {
+  if (entryPoint === commandEntryPoint) return shellCommand(runsCommands, slot, meter);
+  if (entryPoint === notificationEntryPoint) return notifierOf(notifyFrom, { ...host.env });
+  return load(root, entryPoint, state);
+}
+
+/** Loaded by the workers that need it. */
+async function notifierOf(folder: string | null, env: NodeJS.ProcessEnv): Promise<EntryFunction> {
+  const { notifier, notifierMissing } = await import("../notify/send.ts");
+  return folder === null ? await notifierMissing() : notifier(folder, env);
 }
 
 const shellCommand = (

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { flowOf } from "../../../src/cli/flow/flow-file.ts";
 import { parseSettings } from "../../../src/cli/flow/flow-settings.ts";
-import { parseToml } from "../../../src/cli/flow/toml-lines.ts";
+import { parseToml } from "../../../src/pool/notify/toml-lines.ts";
 import { messageOf } from "../../../src/domain/errors.ts";
 
 /** Reads a flow file with these settings. */

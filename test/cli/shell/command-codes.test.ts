@@ -65,7 +65,7 @@ const lines: readonly (readonly [line: string, names?: true])[] = [
   ["wait 9", true],
 ];
 /** Commands that need none. */
-const alone = ["completions bash", "config", "demo", "down", "keys new"];
+const alone = ["completions bash", "config", "demo", "down", "keys new", "notify test gone"];
 
 const noServer = { env: { PDOFLOW_DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" } };
 
