@@ -105,6 +105,13 @@ test("docs/flows.md: from three commands to a flow file, with the files of the p
   for (const total of ["night 1: 30", "night of data: 30"]) expect(out).toContain(`"${total}"`);
 }, 120_000);
 
+test("docs/notifications.md: a command gets a notification", async () => {
+  await using db = await freshDatabase();
+  const file = "cat > report.ts <<'END'\nexport const main = () => 1;\nEND\n";
+  const { code, out } = await runIn(db, file + (await shellOf("notifications.md")));
+  expect({ code, out }).toEqual({ code: 0, out: "1\nnight: done\n" });
+});
+
 test("docs/plots.md: a histogram, points, and jobs without an error", async () => {
   await using db = await freshDatabase();
   const { code, out } = await runIn(db, await shellOf("plots.md"));
