@@ -116,11 +116,20 @@ language plpgsql set jit = off set enable_seqscan = off as $$
 declare
   s pdoflow.schedule;
   v record;
+  v_poster text;
 begin
-  select * into s from pdoflow.schedule
-  where fires_at <= now() and not is_paused and (p_posters is null or poster = any (p_posters))
-  order by fires_at limit 1 for no key update skip locked;
-  if not found then return false; end if;
+  if p_posters is null then
+    select * into s from pdoflow.schedule where fires_at <= now() and not is_paused
+    order by fires_at limit 1 for no key update skip locked;
+  else -- one by one, to read none of the schedules of others
+    foreach v_poster in array p_posters loop
+      select * into s from pdoflow.schedule
+      where poster = v_poster and fires_at <= now() and not is_paused
+      order by fires_at limit 1 for no key update skip locked;
+      exit when found;
+    end loop;
+  end if;
+  if s.id is null then return false; end if;
   begin
     v := pdoflow.due_time(s);
     if v.fire_at is distinct from s.nominal_at then

@@ -110,8 +110,13 @@ end $$;
 create function pdoflow.next_fire_ms(p_posters text[]) returns double precision
 language plpgsql stable set jit = off set enable_seqscan = off as $$
 begin
-  return (select extract(epoch from fires_at - now()) * 1000 from pdoflow.schedule
-          where not is_paused and fires_at is not null
-            and (p_posters is null or poster = any (p_posters))
-          order by fires_at limit 1);
+  if p_posters is null then
+    return (select extract(epoch from min(fires_at) - now()) * 1000 from pdoflow.schedule
+            where not is_paused and fires_at is not null);
+  end if;
+  return (
+    select extract(epoch from min(first.fires_at) - now()) * 1000
+    from unnest(p_posters) as u (poster), lateral (
+      select min(s.fires_at) as fires_at from pdoflow.schedule s
+      where s.poster = u.poster and not s.is_paused and s.fires_at is not null) first);
 end $$;

@@ -44,6 +44,9 @@ posting_id or flow_id is what the last fire posted. job_count is the number of j
 -- Serves: the schedules that are due, with each heartbeat.
 create index schedule_due on pdoflow.schedule (fires_at)
 where not is_paused and fires_at is not null;
+-- Serves: the same for a pool that runs the jobs of some posters only.
+create index schedule_of_poster on pdoflow.schedule (poster, fires_at)
+where not is_paused and fires_at is not null;
 
 create table pdoflow.fire (
   schedule_id bigint not null,

@@ -24,15 +24,14 @@ export async function nextTimes(
   return row ?? { retryMs: null, startMs: null, anyWaits: false };
 }
 
-/**
- * Opens postings that are due to start (P8), cancels those whose deadline has passed (P12), and
- * fires the schedules that are due (H2), each in a transaction of its own.
- */
+/** Opens postings that are due to start (P8), and cancels those whose deadline has passed (P12). */
 export async function startDue({ sql, schema }: Db): Promise<void> {
   await sql`select ${schema}.pool_start_due()`;
-  for (;;) {
-    const [row] = await sql<{ hasFired: boolean }[]>`
-      select ${schema}.pool_fire_due() as has_fired`;
-    if (row?.hasFired !== true) return;
-  }
+}
+
+/** Fires one time of a schedule that is due (H2); returns whether there was one. */
+export async function fireDue({ sql, schema }: Db): Promise<boolean> {
+  const [row] = await sql<{ hasFired: boolean }[]>`
+    select ${schema}.pool_fire_due() as has_fired`;
+  return row?.hasFired === true;
 }

@@ -10,7 +10,7 @@ import {
 } from "../../db/engine/leases.ts";
 import { stopPosting } from "../../db/engine/control.ts";
 import { findServed, readRoutes } from "../../db/engine/routes.ts";
-import { nextTimes, startDue } from "../../db/engine/starts.ts";
+import { fireDue, nextTimes, startDue } from "../../db/engine/starts.ts";
 import { bytesLeft, countLeft } from "./argument-memory.ts";
 import { dropOldest } from "../../domain/drop-oldest.ts";
 import { claimShare, claimSize, type JobTime } from "../../domain/chunk-size.ts";
@@ -31,6 +31,8 @@ const routesKept = 100;
 const routesEveryMs = 1_000;
 /** How soon to claim again while a posting is paused. */
 const pausedMs = 50;
+/** How long to fire schedules before the next claim. */
+const firingMs = 100;
 
 export interface ClaimerOptions extends PoolScope, RefusalSources {
   /** One in N claims goes to the oldest open lane, so that no posting starves; 0 for none. */
@@ -206,11 +208,18 @@ export class Claimer {
     const { retryMs, startMs, anyWaits } = await this.#link.ask((db) =>
       nextTimes(db, routes, skipped, this.chosen),
     );
-    if (startMs !== null && startMs <= 0) await this.#link.ask((db) => startDue(db));
+    if (startMs !== null && startMs <= 0) await this.#start();
     const limitMs = this.paused.size > 0 ? pausedMs : this.limits.nextMs(performance.now());
     const dueMs =
       retryMs === null || limitMs === null ? (retryMs ?? limitMs) : Math.min(retryMs, limitMs);
     return { dueMs, startMs, anyWaits };
+  }
+
+  /** Starts what is due; of many schedules, as many as do not keep the pool from claiming. */
+  async #start(): Promise<void> {
+    await this.#link.ask((db) => startDue(db));
+    const untilAt = performance.now() + firingMs;
+    while ((await this.#link.ask((db) => fireDue(db))) && performance.now() < untilAt);
   }
 
   /** The routes that it claims of. */

@@ -10,7 +10,7 @@ import {
   type RunningJob,
 } from "../../db/engine/pools.ts";
 import { type RescuedPool, rescuePools } from "../../db/engine/rescue.ts";
-import { startDue } from "../../db/engine/starts.ts";
+import { fireDue, startDue } from "../../db/engine/starts.ts";
 import type { Link } from "../link/link.ts";
 
 export interface HeartbeatListener {
@@ -68,6 +68,7 @@ export class Heartbeat {
   #silenceTimer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #beating: Promise<void> | null = null;
+  #firing: Promise<void> | null = null;
   #lastSentAt = performance.now();
   /** Whether the database knows that the pool waits, or will after the statements already sent. */
   #hasReportedWaiting = false;
@@ -90,6 +91,7 @@ export class Heartbeat {
     clearTimeout(this.#timer);
     clearTimeout(this.#silenceTimer);
     await this.#beating;
+    await this.#firing;
   }
 
   /** When the last heartbeat was sent that was answered (performance clock). */
@@ -181,7 +183,19 @@ export class Heartbeat {
     await this.#link.ask((db) => finishStragglers(db));
     await this.#link.ask((db) => keepRoom(db));
     await this.#link.ask((db) => startDue(db)); // a busy pool does not ask when
+    this.#firing ??= this.#fireDue();
     await this.#listener.pollEdges();
+  }
+
+  /** Fires what is due, one by one, while heartbeats go on: after a pause it may be much. */
+  async #fireDue(): Promise<void> {
+    try {
+      while (!this.#isStopped && (await this.#link.ask((db) => fireDue(db))));
+    } catch (error) {
+      this.#listener.onError(error);
+    } finally {
+      this.#firing = null;
+    }
   }
 
   /** Between two heartbeats, without urgent news. */

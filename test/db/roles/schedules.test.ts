@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 
 import { type Db, errorCode } from "../../../src/db/connection/connect.ts";
-import { startDue } from "../../../src/db/engine/starts.ts";
+import { fireDue } from "../../../src/db/engine/starts.ts";
 import { readSchedules } from "../../../src/db/posting/schedules.ts";
 import { type Roles, withRoles } from "./roles.ts";
 
@@ -47,19 +47,19 @@ const posters = async () =>
 
 test("a pool of another role fires it, for its poster", async () => {
   await makeDue();
-  await startDue(pool);
+  await fireDue(pool);
   expect(await posters()).toEqual([roles.nameOf("ada")]);
 });
 
 test("a pool that runs only the jobs of its own role does not fire it", async () => {
   await makeDue();
-  await startDue(eve);
+  await fireDue(eve);
   expect(await posters()).toEqual([]);
 });
 
 test("the limits of its poster apply, and the time is noted", async () => {
   await makeDue();
-  await startDue(pool);
+  await fireDue(pool);
   await ada.sql`select pdoflow.run_schedule('hers')`;
   expect(await posters()).toHaveLength(1);
   const [, refused] = await ada.sql`
@@ -95,7 +95,7 @@ test("a poster who may not post any more has none", async () => {
   await makeDue();
   await roles.db.sql`
     delete from pdoflow.grantee where role = ${roles.nameOf("ada")}::regrole`;
-  await startDue(pool);
+  await fireDue(pool);
   await roles.grant("ada", "poster", { maxOpen: 1 });
   expect(await posters()).toEqual([]);
   expect(await ada.sql`select reason from pdoflow.fires`).toMatchObject([

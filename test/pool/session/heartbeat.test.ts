@@ -10,6 +10,14 @@ const pool = {
   ...{ provides: {}, posters: null },
 };
 
+/** The parts of a pool that a heartbeat needs. */
+const listener = {
+  ...{ running: () => [], isWaiting: () => false, output: () => [] },
+  report: async () => {},
+  pollEdges: async () => {},
+  ...{ onBeat: () => {}, onRescue: () => {} },
+};
+
 test("news that come all the time do not put the beat off for ever", async () => {
   await using database = await freshDatabase();
   const poolId = await registerPool(database.db, pool);
@@ -17,21 +25,52 @@ test("news that come all the time do not put the beat off for ever", async () =>
   const beats: number[] = [];
   const third = Promise.withResolvers<void>();
   const heartbeat = new Heartbeat(link, poolId, pool.heartbeatTimeoutMs, {
-    running: () => [],
-    isWaiting: () => false,
-    output: () => [],
-    report: async () => {},
-    pollEdges: async () => {},
+    ...listener,
     onBeat: () => void (beats.push(performance.now()) === 3 && third.resolve()),
     onLost: () => third.reject(new Error("lost")),
     onSilence: () => third.reject(new Error("silent")),
-    onRescue: () => {},
     onError: (error) => third.reject(error),
   });
   await heartbeat.start();
   const news = setInterval(() => heartbeat.hurry(), 20);
   await third.promise.finally(() => clearInterval(news));
   expect((beats[2] ?? 0) - (beats[0] ?? 0)).toBeWithin(400, 10_000);
+  await heartbeat.stop();
+  await link.close();
+});
+
+test("heartbeats go on while many schedules fire", async () => {
+  await using database = await freshDatabase();
+  const { db } = database;
+  await db.sql`
+    select pdoflow.schedule('s' || n, 'every 10m', 'work.ts#main', '[1]')
+    from generate_series(1, 400) as n`;
+  await db.sql`
+    update pdoflow.schedule set nominal_at = now(), fires_at = now(),
+                                created_at = now() - interval '10 min'`;
+  const poolId = await registerPool(db, pool);
+  const statements: string[] = [];
+  const fired = Promise.withResolvers<void>();
+  let fires = 0;
+  const onStatement = (text: string) => {
+    const name = /pool_\w+/.exec(text)?.[0] ?? "";
+    statements.push(name);
+    if (name === "pool_fire_due" && ++fires === 400) fired.resolve();
+  };
+  const link = new Link({ ...db.target, onStatement }, { deadlineMs: 20_000 });
+  const fail = (what: string) => () => fired.reject(new Error(what));
+  const heartbeat = new Heartbeat(link, poolId, pool.heartbeatTimeoutMs, {
+    ...listener,
+    ...{ onLost: fail("lost"), onSilence: fail("silent"), onError: fired.reject },
+  });
+  await heartbeat.start();
+  const news = setInterval(() => heartbeat.hurry(), 20);
+  await fired.promise.finally(() => clearInterval(news));
+  const between = statements.slice(
+    statements.indexOf("pool_fire_due"),
+    statements.lastIndexOf("pool_fire_due"),
+  );
+  expect(between.filter((name) => name === "pool_heartbeat").length).toBeGreaterThan(0);
   await heartbeat.stop();
   await link.close();
 });
