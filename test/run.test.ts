@@ -36,6 +36,7 @@ test("a run that was cut short has failed", () => {
 test("an error outside of every test is a failure", () => {
   expect(tally(end(" 10 pass", " 0 fail", " 1 error"), 1)).toEqual({ passed: 10, failed: 1 });
   expect(tally(end(" 10 pass", " 0 fail"), 1)).toEqual({ passed: 10, failed: 1 });
+  expect(tally(end(" 10 pass", " 1 fail", " 2 errors"), 1)).toEqual({ passed: 10, failed: 2 });
 });
 
 test("files with a failure are found, however they failed", () => {

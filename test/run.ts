@@ -1,8 +1,7 @@
 // Runs checks, the build, then tests: `bun test/run.ts` the fast ring (`npm test`), `--all` all rings
 // of test/rings.ts (`npm run test:all`), `--ci` those of .ci/run. Other arguments go to `bun test`.
-// A failed file is never run again, except with --ci: there at most two are, and what passes then
-// is printed as `flaky: FILE`. The last line is "N passed, N failed", the sum of all rings; a check
-// that fails counts as one failure.
+// A failed file is never run again: a test that fails now and then hides a fault. The last line is
+// "N passed, N failed", the sum of all rings; a check that fails counts as one failure.
 import { existsSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -17,17 +16,13 @@ export interface Tally {
   failed: number;
 }
 
-/** What one `bun test` reported, and how to repeat it. */
+/** What one `bun test` reported. */
 interface Run extends Tally {
-  ring: Ring;
   failedFiles: string[];
 }
 
 /** More would only wait for the one server that they share. */
 const workersMax = 8;
-
-/** If more files fail in CI, their failures are real. */
-const retriedFilesMax = 2;
 
 /** How long each file took, so that the slowest start first. */
 const timings = "dist/.test-timings.json";
@@ -39,7 +34,6 @@ if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop);
-  const isCi = args[0] === "--ci";
   const wanted = ringsOf(args);
   const failures: string[] = [];
   // A test that needs the packages installs them too, and reports why it cannot.
@@ -49,9 +43,8 @@ async function main(args: readonly string[]): Promise<number> {
     failures.push("npm run check: format, lint, types, conventions");
   if (!(await succeeds("build.ts", "--if-changed"))) failures.push("npm run build: the binary");
   await packages;
-  let runs: Run[] = [];
+  const runs: Run[] = [];
   for (const ring of wanted) runs.push(await runRing(ring));
-  if (isCi) runs = await retryFailed(runs);
   for (const failure of failures) console.error(`failed: ${failure}`);
   for (const file of runs.flatMap((run) => run.failedFiles)) console.error(`failed: ${file}`);
   const passed = runs.reduce((sum, run) => sum + run.passed, 0);
@@ -95,25 +88,6 @@ async function codeOf(child: Bun.Subprocess): Promise<number> {
   return code;
 }
 
-/** The runs after failed files ran once more, alone: files that pass are printed as flaky. */
-async function retryFailed(runs: readonly Run[]): Promise<Run[]> {
-  const count = runs.reduce((sum, { failedFiles }) => sum + failedFiles.length, 0);
-  if (count === 0 || count > retriedFilesMax) return [...runs];
-  const retried: Run[] = [];
-  for (const run of runs) retried.push(run.failedFiles.length === 0 ? run : await retry(run));
-  return retried;
-}
-
-async function retry(run: Run): Promise<Run> {
-  const { ring, failedFiles, passed, failed } = run;
-  const { postgres } = ring;
-  const again: Ring = { name: `${ring.name}, once more`, args: failedFiles };
-  const second = await runTests(postgres === undefined ? again : { ...again, postgres }, []);
-  if (second.failed > 0) return run;
-  for (const file of failedFiles) console.error(`flaky: ${file}`);
-  return { ring, failedFiles: [], passed: passed + failed, failed: 0 };
-}
-
 function runRing(ring: Ring): Promise<Run> {
   // One more than there are cores: many tests wait for processes and timers.
   const workers = Math.min(availableParallelism() + 1, workersMax);
@@ -145,10 +119,10 @@ async function runTests(ring: Ring, flags: readonly string[]): Promise<Run> {
   const code = await ended;
   if (run) await untilGone(folderOf(run)); // its server, which the keeper stops
   const counted = tally(said, code);
-  const result = { ring, failedFiles: failedFiles(said) };
-  if (counted.passed + counted.failed > 0) return { ...counted, ...result };
+  const files = failedFiles(said);
+  if (counted.passed + counted.failed > 0) return { ...counted, failedFiles: files };
   console.error(`failed: bun ${command.join(" ")}: no test ran`);
-  return { passed: 0, failed: 1, ...result };
+  return { passed: 0, failed: 1, failedFiles: files };
 }
 
 /** The environment of the tests: without the developer's own databases. */
@@ -178,7 +152,8 @@ export function tally(printed: string, code: number): Tally {
     const lines = [...(end ?? "").matchAll(new RegExp(`^ *(\\d+) ${what}$`, "gm"))];
     return Number(lines.at(-1)?.[1] ?? 0);
   };
-  const failed = count("fail") || count("errors?");
+  // A file that does not load is counted as both, an error between tests only as the second.
+  const failed = Math.max(count("fail"), count("errors?"));
   return { passed: count("pass"), failed: failed === 0 && code !== 0 ? 1 : failed };
 }
 
