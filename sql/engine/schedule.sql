@@ -98,6 +98,9 @@ create function pdoflow.due_time(
 ) language plpgsql stable as $$
 begin
   last_at := pdoflow.last_time(s, s.nominal_at, now());
+  if last_at > s.nominal_at and pdoflow.with_jitter(s, last_at) > now() then
+    last_at := pdoflow.last_time(s, s.nominal_at, last_at - interval '1 us'); -- not due yet
+  end if;
   fire_at := case
     when s.missed = 'all' then s.nominal_at
     when s.missed = 'last' and last_at > now() - interval '24 h' then last_at

@@ -9,7 +9,7 @@ import type { ProcessContext } from "../../src/cli/shell/context.ts";
 import { type CommandLine, type Ended, environment } from "../binary/cli.ts";
 
 /** Workers and other processes of a command run from source. */
-const program = [process.execPath, join(import.meta.dir, "../../src/main.ts")];
+export const program = [process.execPath, join(import.meta.dir, "../../src/main.ts")];
 
 /** A command that runs in this process. */
 export interface Started {

@@ -78,7 +78,7 @@ test("a flow is posted for its poster, with the limits of that role", async () =
       ${JSON.stringify({ ...flow, stages })}::text::json)`;
   await add(flow.stages);
   await makeDue();
-  await startDue(pool);
+  await fireDue(pool);
   expect(await posters()).toEqual([roles.nameOf("ada")]);
   await roles.db.sql`truncate pdoflow.posting, pdoflow.lane cascade`;
   expect(errorCode(await add(more).catch((caught: unknown) => caught))).toBe("PF001");

@@ -12,6 +12,7 @@ import {
   record,
   refusal,
   takeAll,
+  untilBlocked,
 } from "../engine.ts";
 
 const freshQueue = queueOfFile();
@@ -61,7 +62,7 @@ describe("a schedule", () => {
     expect(names(await takeAll(db, pool))).toEqual(["1/0"]);
   });
 
-  test("H2: fires once, however many pools see it at the same moment", async () => {
+  test("H2, row 28: fires once, however many pools see it at the same moment", async () => {
     await using db = await freshQueue();
     await add(db, "every 10m");
     await pass(db, "10 min");
@@ -71,6 +72,36 @@ describe("a schedule", () => {
     await other.sql`commit`;
     expect(await fire(db)).toBe(0);
     expect(await postings(db)).toEqual([1]);
+  });
+});
+
+describe("row 27: a schedule that is deleted while it fires", () => {
+  test("waits for the fire, whose posting goes on", async () => {
+    await using db = await freshQueue();
+    await add(db, "every 10m");
+    await pass(db, "10 min");
+    await using pool = await openTransaction(db);
+    expect(await fire(pool)).toBe(1);
+    const deleted = Promise.resolve(db.sql`select pdoflow.delete_schedule('nightly')`);
+    await untilBlocked(pool);
+    await pool.sql`commit`;
+    await deleted;
+    expect(await db.sql`select from pdoflow.schedule`).toHaveLength(0);
+    expect(await db.sql`select from pdoflow.fire`).toHaveLength(0);
+    expect(names(await takeAll(db, await newPool(db)))).toEqual(["1/0"]);
+  });
+
+  test("does not fire if it is deleted first", async () => {
+    await using db = await freshQueue();
+    await add(db, "every 10m");
+    await pass(db, "10 min");
+    await using operator = await openTransaction(db);
+    await operator.sql`select pdoflow.delete_schedule('nightly')`;
+    expect(await fire(db)).toBe(0);
+    await operator.sql`commit`;
+    expect(await fire(db)).toBe(0);
+    expect(await db.sql`select from pdoflow.fire`).toHaveLength(0);
+    expect(await postings(db)).toEqual([]);
   });
 });
 
