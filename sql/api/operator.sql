@@ -162,11 +162,11 @@ begin
   return cardinality(pdoflow.set_priority(array[p_posting], p_priority)) > 0;
 end $$;
 
--- Drains pools, by id or host; returns the pools that were up. A pool that does not answer is
+-- Drains pools, by number or host; returns the pools that were up. A pool that does not answer is
 -- declared lost after at most one minute, even if its heartbeat timeout is longer: so this also
 -- ends pools that no longer exist.
-create function pdoflow.drain_pools(p_ids bigint[], p_hosts text[])
-returns table (id bigint, host text)
+create function pdoflow.drain_pools(p_numbers bigint[], p_hosts text[])
+returns table (number bigint, host text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
@@ -175,10 +175,10 @@ begin
       update pdoflow.pool p
       set state = 'draining', heartbeat_timeout_ms = least(p.heartbeat_timeout_ms, 60000)
       where p.id in (select w.id from pdoflow.pool w
-                     where (w.id = any (p_ids) or w.host = any (p_hosts))
+                     where (w.number = any (p_numbers) or w.host = any (p_hosts))
                        and (w.state = 'up'
                          or w.state = 'draining' and w.heartbeat_timeout_ms > 60000)
                      order by w.id for no key update)
-      returning p.id, p.host, pg_notify('pdoflow.changed', ''))
-    select t.id, t.host from notified t order by t.id;
+      returning p.number, p.host, pg_notify('pdoflow.changed', ''))
+    select t.number, t.host from notified t order by t.number;
 end $$;

@@ -8,15 +8,15 @@ declare
 begin
   select role into v_role from pdoflow.pool where id = p_pool;
   if not found then
-    raise exception 'there is no pool %', p_pool using errcode = 'PF004';
+    raise exception 'there is no such pool' using errcode = 'PF004';
   end if;
   if v_role <> pdoflow.caller() and not pdoflow.is_owner() then
     raise insufficient_privilege using message =
-      format('there is no pool %s of the role %s', p_pool, pdoflow.caller());
+      format('this is no pool of the role %s', pdoflow.caller());
   end if;
 end $$;
 
--- Adds a pool. p_process is {"host": "a", "pid": 1, "version": "0.1.0", "osUser": "ada"}.
+-- Adds a pool, and returns its id (O10). p_process is {"host": "a", "pid": 1, "version": "0.1.0", "osUser": "ada"}.
 create function pdoflow.pool_register(
   p_process jsonb, p_slots integer, p_heartbeat_timeout_ms integer, p_provides jsonb,
   p_posters text[], p_project text default null, p_postings text[] default null
@@ -98,7 +98,7 @@ begin
     select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) r
     where l.pool_id = p_pool and l.active and r.posting_id = p_posting
       and r.first_seq <= p_seq and r.end_seq > p_seq) then
-    raise exception 'pool % has not leased job % of posting %', p_pool, p_seq, p_posting
+    raise exception 'this pool has not leased job % of posting %', p_seq, p_posting
       using errcode = 'insufficient_privilege';
   end if;
   select u.id, p_seq * s.size as first_index,
@@ -316,28 +316,28 @@ begin
 end $$;
 
 create function pdoflow.pool_rescue()
-returns table (pool_id bigint, host text, jobs integer, failed integer)
+returns table (pool bigint, host text, jobs integer, failed integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
 $$ begin return query select * from pdoflow.rescue(pdoflow.upkeep_routes()); end $$;
 
 -- The other pools that have jobs of these routes, with the time of their last heartbeat, and the
 -- time in ms until they count as lost.
 create function pdoflow.pool_job_holders(p_pool bigint, p_routes integer[])
-returns table (id bigint, host text, heartbeat_ms double precision, due_in_ms double precision)
+returns table (number bigint, host text, heartbeat_ms double precision, due_in_ms double precision)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   perform pdoflow.require_pool(p_pool);
   return query
-    select p.id, p.host, (extract(epoch from p.heartbeat_at) * 1000)::double precision,
+    select p.number, p.host, (extract(epoch from p.heartbeat_at) * 1000)::double precision,
            (p.heartbeat_timeout_ms - extract(epoch from clock_timestamp() - p.heartbeat_at) * 1000)
              ::double precision
     from pdoflow.pool p
     where p.state in ('up', 'draining') and p.id <> p_pool and exists (
       select from pdoflow.lease l join pdoflow.posting o on o.id = l.posting_ids[1]
       where l.pool_id = p.id and l.active and o.route_id = any (pdoflow.served(p_routes)))
-    order by p.id;
+    order by p.number;
 end $$;
 
 -- Stops postings whose jobs only fail, if the pools of the caller can run them.

@@ -45,8 +45,8 @@ begin
     where p.id = any (p_postings) and p.route_id <> all (pdoflow.run_routes())
       and not exists (select from pdoflow.lease l
                       where l.pool_id = p_pool and l.active and p.id = any (l.posting_ids))) then
-    raise insufficient_privilege using message =
-      format('pool %s cannot run jobs of all these postings', p_pool);
+    raise exception 'this pool cannot run jobs of all these postings'
+      using errcode = 'insufficient_privilege';
   end if;
 end $$;
 
@@ -86,7 +86,7 @@ begin
     select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
     where l.id = p_lease and l.pool_id = p_pool and l.active and r.posting_id = v_posting
       and r.attempt = v_attempt and r.first_seq <= v_seq and v_seq < r.end_seq) then
-    raise exception 'pool % has no lease of this job: nothing was posted', p_pool
+    raise exception 'this pool has no lease of this job: nothing was posted'
       using errcode = 'PF006';
   end if;
   return pdoflow.draft_child(p_lease, v_posting, v_seq, v_attempt, p_attempt[4]::integer,
@@ -114,7 +114,7 @@ begin
       where l.id = k.lease_id and l.pool_id = p_pool and r.posting_id = k.posting_id
         and r.attempt = k.attempt and r.first_seq < k.end_seq and k.first_seq < r.end_seq))
   then
-    raise exception 'pool % can only keep ranges of its leases', p_pool
+    raise exception 'a pool can only keep ranges of its leases'
       using errcode = 'insufficient_privilege';
   end if;
   return pdoflow.release(p_pool, p_leases, p_keep_leases, p_keep_postings, p_keep_firsts,

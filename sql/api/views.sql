@@ -228,7 +228,7 @@ comment on view pdoflow.failures is
 'One row: a permanently failed job of a posting that the caller can see.';
 
 create view pdoflow.pools with (security_barrier) as
-select id, host, role, os_user, version, slots, state, started_at, heartbeat_at,
+select number as id, host, role, os_user, version, slots, state, started_at, heartbeat_at,
        state in ('up', 'draining')
          and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms' as is_alive,
        project

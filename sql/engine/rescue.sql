@@ -8,20 +8,20 @@
 -- order of locks, and the leases of a second pool would be locked after the postings of the first.
 -- With p_routes, only rescues a pool whose jobs all have these routes.
 create function pdoflow.rescue(p_routes integer[] default null)
-returns table (pool_id bigint, host text, jobs integer, failed integer) language plpgsql as $$
+returns table (pool bigint, host text, jobs integer, failed integer) language plpgsql as $$
 #variable_conflict use_column
 declare
   v_pool record;
   v_leases bigint[];
   v_lost record;
 begin
-  select p.id, p.host, p.pid, p.running, p.heartbeat_at into v_pool from pdoflow.pool p
+  select p.id, p.number, p.host, p.pid, p.running, p.heartbeat_at into v_pool from pdoflow.pool p
   where p.state in ('up', 'draining')
     and p.heartbeat_at < clock_timestamp() - p.heartbeat_timeout_ms * interval '1 ms'
     and (p_routes is null or not exists (
       select from pdoflow.lease l join pdoflow.posting o on o.id = l.posting_ids[1]
       where l.pool_id = p.id and l.active and o.route_id <> all (p_routes)))
-  order by p.id limit 1 for update skip locked;
+  order by p.number limit 1 for update skip locked;
   if not found then return; end if;
   update pdoflow.pool set state = 'lost', running = '[]' where id = v_pool.id;
   -- Lock all leases, then all postings, each by id, before the two steps below lock some of them.
@@ -32,10 +32,10 @@ begin
   order by id for no key update;
   select l.jobs, l.failed into v_lost from pdoflow.record_lost(
     v_pool.id, v_pool.running, v_pool.heartbeat_at,
-    format('pool %s on %s (pid %s) was lost while it ran this job', v_pool.id, v_pool.host,
+    format('pool %s on %s (pid %s) was lost while it ran this job', v_pool.number, v_pool.host,
            v_pool.pid)) l;
   v_leases := array(select id from pdoflow.lease where pool_id = v_pool.id and active);
-  pool_id := v_pool.id;
+  pool := v_pool.number;
   host := v_pool.host;
   failed := v_lost.failed;
   jobs := v_lost.jobs + pdoflow.release(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1);

@@ -1,5 +1,6 @@
 create table pdoflow.pool (
-  id bigint generated always as identity primary key,
+  id bigint primary key default (random() * 2 ^ 52)::bigint,
+  number bigint not null generated always as identity unique,
   host text not null,
   pid integer not null,
   version text not null,
@@ -47,7 +48,10 @@ comment on table pdoflow.pool is
   O8  serves_all: its role can run the jobs of all roles. Any other pool has no influence on the
       number of jobs that pools of other roles claim.
   O9  If postings is not null, the pool only runs these postings: a number such as 42, or a name
-      such as @night.';
+      such as @night.
+  O10 Its id is drawn at random, so it is never that of another pool. A failover may lose the newest
+      rows, and the server then gives their numbers again: a pool whose row was lost must not take a
+      row with the same number for its own. Leases and calls have the id, people use the number.';
 comment on column pdoflow.pool.busy is
 'Number of its workers that had a job at the last heartbeat; null before its first report.';
 comment on column pdoflow.pool.recent is

@@ -254,11 +254,11 @@ export class Pool {
       onBeat: (beat) => this.#onBeat(session, beat),
       onLost: () => this.#onLost(),
       onSilence: () => this.#onSilence(),
-      onRescue: ({ host, poolId, jobs, failed }) => {
+      onRescue: ({ host, number, jobs, failed }) => {
         this.#summary.failedByLoss += failed;
         this.#meter.rescues++;
         const more = failed === 0 ? "" : `, ${failed} failed`;
-        log(`pool ${poolId} on ${host} was lost; ${jobs - failed} of its jobs released${more}`);
+        log(`pool ${number} on ${host} was lost; ${jobs - failed} of its jobs released${more}`);
       },
       onWritten: (ids) => this.#claims.free(ids.filter((id) => !this.#runner.isWaiting(id))),
       onError: (error) => this.#fail(error),
@@ -307,7 +307,7 @@ export class Pool {
     if (!lost || !this.#on("lost")) return;
     this.#session = null;
     this.#runner.abandon();
-    this.#options.log(`pool ${lost.poolId} was declared lost; continuing as a new one`);
+    this.#options.log(`this pool was declared lost; continuing as a new one`);
     this.#reopening = this.#attempt(async () => {
       await lost.abandon();
       await retryUntil(

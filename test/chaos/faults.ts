@@ -125,7 +125,7 @@ async function drainPool(world: World, name: string): Promise<void> {
   const [pool] = await random(
     world,
     (db, place) => db.sql<{ id: number; pid: number }[]>`
-    select id, pid from ${db.schema}.pool where state = 'up' order by hashint8(id + ${place})
+    select number as id, pid from ${db.schema}.pool where state = 'up' order by hashint8(id + ${place})
     limit 1`,
   );
   if (!pool) return;

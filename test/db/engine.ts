@@ -337,7 +337,27 @@ export async function until(what: string, isSo: () => Promise<boolean> | boolean
 export const silence = ({ sql, schema }: Db, poolId: number) => sql`
   update ${schema}.pool set heartbeat_at = now() - interval '2 h' where id = ${poolId}`;
 
-export const rescue = async (db: Db): Promise<RescuedPool[]> => [...(await rescuePools(db))];
+/** The number of a pool, for people. */
+export async function numberOf({ sql, schema }: Db, pool: number): Promise<number> {
+  const [row] = await sql<{ number: number }[]>`
+    select number from ${schema}.pool where id = ${pool}`;
+  return row?.number ?? 0;
+}
+
+/** The id of a pool by its number. */
+export async function poolOf({ sql, schema }: Db, number: number): Promise<number> {
+  const [row] = await sql<{ id: number }[]>`
+    select id from ${schema}.pool where number = ${number}`;
+  return row?.id ?? 0;
+}
+
+export async function rescue(db: Db) {
+  const rescued: (Omit<RescuedPool, "number"> & { poolId: number })[] = [];
+  for (const { number, ...pool } of await rescuePools(db)) {
+    rescued.push({ poolId: await poolOf(db, number), ...pool });
+  }
+  return rescued;
+}
 
 export const hold = (db: Db, id: number, state: "paused" | "errored_out" = "paused") =>
   pausePostings(db, [id], state, "why");

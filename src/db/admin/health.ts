@@ -181,7 +181,7 @@ const readTables = ({ sql, target }: Db) => sql<Health["tables"][number][]>`
 
 async function readPools({ sql, schema }: Db) {
   const silentPools = await sql<Health["silentPools"][number][]>`
-    select id, host, pid, role,
+    select number as id, host, pid, role,
            (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as beat_ago_ms,
            (extract(epoch from heartbeat_at - clock_timestamp()) * 1000
              + heartbeat_timeout_ms)::float8 as left_ms
@@ -189,7 +189,7 @@ async function readPools({ sql, schema }: Db) {
     where state in ('up', 'draining') and (
       heartbeat_at < clock_timestamp() - 2::bigint * heartbeat_timeout_ms * interval '1 ms'
       or heartbeat_at < clock_timestamp() - interval '1 min')
-    order by id limit 100`;
+    order by number limit 100`;
   const [row] = await sql<{ up: number; versions: string[]; orphans: number; open: number }[]>`
     select (select count(*)::integer from ${schema}.pool
             where state in ('up', 'draining')

@@ -43,14 +43,14 @@ export interface PoolDetails extends Omit<v.InferOutput<typeof Row>, "provides">
 }
 
 /** Reads one pool with the jobs its last heartbeat reported; null if the pool was deleted. */
-export async function readPoolDetails(db: Db, poolId: number): Promise<PoolDetails | null> {
+export async function readPoolDetails(db: Db, number: number): Promise<PoolDetails | null> {
   const { schema } = db;
   const found = await readOne(
     db,
     (sql) => sql<{ value: unknown }[]>`
       select (
         select json_build_object(
-          'id', p.id, 'host', p.host, 'pid', p.pid, 'state', p.state, 'version', p.version,
+          'id', p.number, 'host', p.host, 'pid', p.pid, 'state', p.state, 'version', p.version,
           'role', p.role, 'osUser', p.os_user, 'slots', p.slots, 'provides', p.provides,
           'project', p.project, 'postings', p.postings, 'startedAt', p.started_at,
           'refused', p.refused,
@@ -66,7 +66,7 @@ export async function readPoolDetails(db: Db, poolId: number): Promise<PoolDetai
               cross join lateral (
                 select id, entry_point, is_sorted from ${schema}.posting
                 where id = r.posting offset 0) o))
-        from ${schema}.pool p where p.id = ${poolId}) as value`,
+        from ${schema}.pool p where p.number = ${number}) as value`,
   );
   if (found === null) return null;
   const { provides, ...pool } = parse(Row, found, "the pool");

@@ -120,7 +120,7 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
 /** Pools, and groups of failures. */
 const otherParts = (sql: Tx, schema: Schema) => sql`
   pool as (
-    select p.id, p.host, p.pid, p.state, p.slots, p.busy, p.recent, p.refused, p.project,
+    select p.number as id, p.host, p.pid, p.state, p.slots, p.busy, p.recent, p.refused, p.project,
       p.provides, p.postings, p.heartbeat_timeout_ms,
       coalesce((
       select json_agg(json_build_object('posting', h.posting_id, 'name', h.name, 'jobs', h.jobs))
@@ -136,9 +136,9 @@ const otherParts = (sql: Tx, schema: Schema) => sql`
       select id from ${schema}.pool where state in ('up', 'draining')
       union
       select id from ${schema}.pool where refused > 0 and heartbeat_at > now() - interval '1 day'
-        and id > (select max(id) - 1000 from ${schema}.pool)) wanted
+        and number > (select max(number) - 1000 from ${schema}.pool)) wanted
       cross join lateral (
-        select id, host, pid, state, slots, busy, recent, refused, project,
+        select id, number, host, pid, state, slots, busy, recent, refused, project,
                provides, postings, heartbeat_timeout_ms, heartbeat_at
         from ${schema}.pool where id = wanted.id offset 0) p),
   grouped as (

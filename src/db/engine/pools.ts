@@ -12,7 +12,7 @@ export interface NewPool extends PoolScope {
   heartbeatTimeoutMs: number;
 }
 
-/** Writes the row of a starting pool, and returns its id. */
+/** Writes the row of a starting pool, and returns its id (O10). */
 export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<number> {
   const { host, pid, version, osUser } = pool;
   const [row] = await sql<{ id: number }[]>`
@@ -102,7 +102,7 @@ export async function drainPools(
   which: { ids: readonly number[]; hosts: readonly string[] },
 ): Promise<{ id: number; host: string }[]> {
   return await sql<{ id: number; host: string }[]>`
-    select id, host from ${schema}.drain_pools(
+    select number as id, host from ${schema}.drain_pools(
       ${integers(which.ids)}::bigint[], ${texts(which.hosts)}::text[])`;
 }
 
@@ -123,5 +123,5 @@ export interface JobHolder {
 export const jobHolders = ({ sql, schema }: Db, poolId: number, routes: readonly number[]) => sql<
   JobHolder[]
 >`
-  select id, host, heartbeat_ms, due_in_ms
+  select number as id, host, heartbeat_ms, due_in_ms
   from ${schema}.pool_job_holders(${poolId}, ${integers(routes)}::integer[])`;

@@ -1,7 +1,8 @@
 import type { Db } from "../connection/connect.ts";
 
 export interface RescuedPool {
-  poolId: number;
+  /** Its number, for people. */
+  number: number;
   host: string;
   /** The number of its jobs that had not ended. */
   jobs: number;
@@ -14,7 +15,7 @@ export async function rescuePools({ sql, schema }: Db): Promise<RescuedPool[]> {
   const all: RescuedPool[] = [];
   for (;;) {
     const [rescued] = await sql<RescuedPool[]>`
-      select pool_id, host, jobs, failed from ${schema}.pool_rescue()`;
+      select pool as number, host, jobs, failed from ${schema}.pool_rescue()`;
     if (!rescued) return all;
     all.push(rescued);
   }

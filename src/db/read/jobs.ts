@@ -79,7 +79,7 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
           group by run) r`
       : sql`${schema}.runs_of(${postingId}, ${first}, ${first + size}) r`;
   return sql<JobRow[]>`
-    select s.index, s.seq, s.status, s.attempts, p.id as pool_id, p.host, s.duration_ms,
+    select s.index, s.seq, s.status, s.attempts, p.number as pool_id, p.host, s.duration_ms,
            case when s.status = 'running' then g.started_at
                 else s.ended_at - s.duration_ms * interval '1 ms' end as started_at,
            (extract(epoch from clock_timestamp() - g.started_at) * 1000)::float8 as elapsed_ms,
@@ -98,7 +98,7 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
         where t.posting = ${postingId} and t.seq = s.seq limit 1) g on true
     where ${status === null ? sql`true` : sql`s.status = ${status}`}
       and ${host === null ? sql`true` : sql`p.host = ${host}`}
-      and ${poolId === null ? sql`true` : sql`p.id = ${poolId}`}
+      and ${poolId === null ? sql`true` : sql`p.number = ${poolId}`}
       and ${looksSo("s.error")}
       and ${argument === null ? sql`true` : sql`position(${argument} in s.args::text) > 0`}
     order by s.index`;

@@ -59,7 +59,7 @@ export interface BusyPool {
 
 /** The live pools that have claimed jobs of these postings. */
 export const readPoolsOf = ({ sql, schema }: Db, postings: readonly number[]) => sql<BusyPool[]>`
-  select id, host, pid from ${schema}.pool o
+  select number as id, host, pid from ${schema}.pool o
   where state in ('up', 'draining')
     and heartbeat_at > clock_timestamp() - make_interval(secs => heartbeat_timeout_ms / 1000.0)
     and exists (

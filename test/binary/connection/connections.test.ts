@@ -183,6 +183,6 @@ test("a pool that is stopped while it takes a new row leaves none that says it i
   await said(pool, "a second signal kills them");
   await other.sql`select pg_advisory_unlock(77)`;
   expect(await pool.exited).toBe(0);
-  const states = await db.sql`select state from pdoflow.pool order by id`;
+  const states = await db.sql`select state from pdoflow.pool order by number`;
   expect(states.map(({ state }) => state)).toEqual(["lost", "stopped"]);
 });

@@ -42,7 +42,7 @@ test("kill -9 of a pool: its running jobs use up an attempt, all others do not, 
   expect(done.map((row) => [row["seq"], row["attempt"]])).toEqual(
     Array.from({ length: 20 }, (_, i) => [i, i < 2 ? 2 : 1]),
   );
-  const pools = await db.sql`select state from pdoflow.pool order by id`;
+  const pools = await db.sql`select state from pdoflow.pool order by number`;
   expect(pools.map(({ state }) => state)).toEqual(["lost", "stopped"]);
 }, 120_000);
 

@@ -62,7 +62,7 @@ test("jobs with priorities are listed by their index, running jobs with their po
   await db.sql`
     insert into pdoflow.lease (pool_id, lane_posting_id, lane_priority, lane_first_seq,
                                lane_end_seq, posting_ids, first_seqs, end_seqs, attempts)
-    values (1, 1, 0, 0, 1, '{1}', '{0}', '{1}', '{1}')`;
+    values ((select id from pdoflow.pool), 1, 0, 0, 1, '{1}', '{0}', '{1}', '{1}')`;
   const { out } = await cli.run("jobs", "1", "--json");
   expect(documentsOf("jobs", out)).toMatchObject([
     { job: "1/0", args: [12], status: "waiting", host: null },

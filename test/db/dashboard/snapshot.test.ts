@@ -8,6 +8,7 @@ import {
   hold,
   jobsOf,
   newPool,
+  numberOf,
   postJobs,
   postSingles,
   queueOfFile,
@@ -47,7 +48,9 @@ test("an active posting is counted by status, and its pool has the remaining job
   const counts = { waiting: 60, running: 25, retrying: 2, done: 10, failed: 3, cancelled: 0 };
   expect(postings).toMatchObject([{ id, name: "night", priority: 0, jobs: counts }]);
   expect(all).toEqual(counts);
-  expect(pools).toMatchObject([{ id: pool, slots: 1, busy: null, work: `${id} night ×40` }]);
+  expect(pools).toMatchObject([
+    { id: await numberOf(db, pool), slots: 1, busy: null, work: `${id} night ×40` },
+  ]);
   expect(oldestWaitingMs).toBeGreaterThan(0);
 });
 
@@ -100,8 +103,8 @@ test("a pool that is silent for longer than its heartbeat timeout is stale", asy
   await silence(db, silent);
   const { pools } = await readSnapshot(db);
   expect(pools.map(({ id, isStale }) => [id, isStale])).toEqual([
-    [silent, true],
-    [alive, false],
+    [await numberOf(db, silent), true],
+    [await numberOf(db, alive), false],
   ]);
 });
 

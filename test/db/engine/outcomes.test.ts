@@ -31,7 +31,7 @@ import { brokenInvariants } from "../invariants.ts";
 const freshQueue = queueOfFile();
 
 const refusedOf = async ({ sql }: Db) =>
-  (await sql<{ refused: number }[]>`select refused from pdoflow.pool order by id`).map(
+  (await sql<{ refused: number }[]>`select refused from pdoflow.pool order by number`).map(
     ({ refused }) => refused,
   );
 

@@ -12,6 +12,7 @@ import {
   commit,
   jobsOf,
   newPool,
+  numberOf,
   openTransaction,
   postJobs,
   queueOfFile,
@@ -160,7 +161,7 @@ test("O4: pools are shown that are alive, and those with outcomes refused lately
   await db.sql`update pdoflow.pool set refused = 3 where id in (${refusing}, ${longAgo})`;
   await db.sql`update pdoflow.pool set heartbeat_at = now() - interval '2 days' where id = ${longAgo}`;
   expect((await readPools(db)).map(({ id, refused }) => [id, refused])).toEqual([
-    [alive, 0],
-    [refusing, 3],
+    [await numberOf(db, alive), 0],
+    [await numberOf(db, refusing), 3],
   ]);
 });

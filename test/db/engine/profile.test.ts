@@ -13,7 +13,7 @@ test("Q1: samples are added up for each pool separately, and read as one profile
   await reportProfile(db, one, id, { jobs: 1, stacks: { "a\nb": 2, c: 1 } });
   await reportProfile(db, other, id, { jobs: 1, stacks: { c: 5 } });
   const rows = await db.sql`
-    select pool_id, jobs, stacks from pdoflow.profile order by pool_id`;
+    select pool_id, jobs, stacks from pdoflow.profile order by jobs desc`;
   expect([...rows]).toEqual([
     { poolId: one, jobs: 3, stacks: { "a\nb": 5, a: 1, c: 1 } },
     { poolId: other, jobs: 1, stacks: { c: 5 } },

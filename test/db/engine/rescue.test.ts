@@ -9,6 +9,7 @@ import {
   jobsOf,
   names,
   newPool,
+  numberOf,
   openTransaction,
   outcomesOf,
   postJobs,
@@ -110,7 +111,7 @@ describe("the jobs of a rescued pool", () => {
     const [row] = await db.sql`select error from pdoflow.outcome`;
     expect(row?.["error"]).toEqual({
       name: "PoolLost",
-      message: `pool ${pool} on lost-host (pid 1) was lost while it ran this job`,
+      message: `pool ${await numberOf(db, pool)} on lost-host (pid 1) was lost while it ran this job`,
     });
     expect([...(await db.sql`select state, failed from pdoflow.posting`)]).toEqual([
       { state: "finished", failed: 1 },

@@ -68,7 +68,7 @@ export async function readQueue({ sql }: Db): Promise<Queue> {
              (select coalesce(json_agg(json_build_object('postingId', r->'posting', 'seq',
                 r->'seq', 'attempt', r->'attempt')), '[]') from jsonb_array_elements(running) r)
                as running
-      from pdoflow.pool order by id`,
+      from pdoflow.pool order by number`,
   ]);
   const leases = leaseRows.map(leaseOf);
   const rows = { postings, lanes, outcomes, retries, leases };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { type Db, errorCode } from "../../../src/db/connection/connect.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";
-import { freshQueue, jobsOf, newPool, nth, recordEach, take } from "../engine.ts";
+import { freshQueue, jobsOf, newPool, nth, numberOf, recordEach, take } from "../engine.ts";
 import { type Roles, withRoles } from "../roles/roles.ts";
 import { eachJob } from "../each-job.ts";
 
@@ -205,6 +205,7 @@ test("postings, jobs, outcomes and failures have the results", async () => {
   const [failure] = await ada.sql`
     select index, name, message from pdoflow.failures where posting_id = ${id}`;
   expect(failure).toEqual({ index: 1, name: "E", message: "why" });
-  const [alive] = await ada.sql`select is_alive from pdoflow.pools where id = ${pool}`;
+  const [alive] =
+    await ada.sql`select is_alive from pdoflow.pools where id = ${await numberOf(roles.db, pool)}`;
   expect(alive).toEqual({ isAlive: true });
 });

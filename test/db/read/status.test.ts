@@ -11,6 +11,7 @@ import {
   jobsOf,
   leased,
   newPool,
+  numberOf,
   postJobs,
   postSingles,
   putBack,
@@ -141,8 +142,8 @@ test("a job that is attempted again is shown with the pool that runs it now", as
   const whole = { status: null, host: null, poolId: null, argument: null, isSorted: false };
   const page = await readJobPage(db, { postingId: id, first: 0, size: 2, ...whole });
   expect([...page]).toMatchObject([
-    { seq: 0, status: "running", poolId: second },
-    { seq: 1, status: "running", poolId: pool },
+    { seq: 0, status: "running", poolId: await numberOf(db, second) },
+    { seq: 1, status: "running", poolId: await numberOf(db, pool) },
   ]);
   expect(page[0]?.startedAt?.toISOString()).toStartWith("2038-01-01");
   const rows = await db.sql`

@@ -65,7 +65,9 @@ test("a pool posts only for jobs that it has leased", async () => {
   const job = await running(ada);
   const evesPool = await newPool(eve);
   expect(await refusal(draftChild(eve, evesPool, job, call))).toContain("has no lease of this job");
-  expect(await refusal(draftChild(eve, poolId, job, call))).toContain("there is no pool");
+  expect(await refusal(draftChild(eve, poolId, job, call))).toContain(
+    "this is no pool of the role",
+  );
   for (const forged of [
     { ...job, seq: job.seq + 1 },
     { ...job, attempt: job.attempt + 1 },

@@ -6,7 +6,7 @@ import { readHealth } from "../../../src/db/admin/health.ts";
 import { sendHeartbeat, drainPools, registerPool } from "../../../src/db/engine/pools.ts";
 import { rescuePools } from "../../../src/db/engine/rescue.ts";
 import { findingsOf } from "../../../src/cli/diagnosis/findings.ts";
-import { newPool, refusal } from "../engine.ts";
+import { newPool, numberOf, refusal } from "../engine.ts";
 import { type Roles, withRoles } from "./roles.ts";
 
 let roles: Roles;
@@ -65,16 +65,17 @@ test("O7: a pool has at most 1024 slots, and a role at most 200 pools for its ow
 
 test("doctor finds a silent pool, and drain ends it, however long its heartbeat timeout", async () => {
   const silent = await fake(cluster);
+  const number = await numberOf(roles.db, silent);
   const pool = await newPool(cluster);
   await roles.db.sql`
     update pdoflow.pool set heartbeat_at = heartbeat_at - interval '2 min' where id = ${silent}`;
   expect((await sendHeartbeat(cluster, pool, [])).slots).toBeLessThan(1024);
   const found = findingsOf(await readHealth(roles.db, Date.now), "v");
-  expect(found.find(({ found }) => found.startsWith(`pool ${silent} `))).toMatchObject({
-    remedy: `if it is gone, let other pools end it with: pdoflow drain ${silent}`,
+  expect(found.find(({ found }) => found.startsWith(`pool ${number} `))).toMatchObject({
+    remedy: `if it is gone, let other pools end it with: pdoflow drain ${number}`,
   });
   expect(await rescuePools(cluster)).toEqual([]);
-  await drainPools(operator, { ids: [silent], hosts: [] });
+  await drainPools(operator, { ids: [number], hosts: [] });
   const rescued = await rescuePools(cluster);
-  expect(rescued.map(({ poolId }) => poolId)).toEqual([silent]);
+  expect(rescued.map((pool) => pool.number)).toEqual([number]);
 });

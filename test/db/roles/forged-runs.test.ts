@@ -46,7 +46,8 @@ const two = (firsts: string, ends: string, more: Fields = {}): Fields => ({
 async function record({ sql }: Db, fields: Fields) {
   const all = Object.values({ ...sound, ...fields }).join(", ");
   const [row] = await sql.unsafe<{ refused: number }[]>(
-    `select pdoflow.pool_record(1, row(${all})::pdoflow.outcome_batch) as refused`,
+    `select pdoflow.pool_record((select id from pdoflow.pool where number = 1),
+       row(${all})::pdoflow.outcome_batch) as refused`,
   );
   const runs = await sql<{ run: string }[]>`
     select format('%s/%s-%s %s %s', posting_id, first_seq, end_seq, state,
