@@ -50,8 +50,8 @@ comment on table pdoflow.pool is
   O9  If postings is not null, the pool only runs these postings: a number such as 42, or a name
       such as @night.
   O10 Its id is drawn at random, so it is never that of another pool. A failover may lose the newest
-      rows, and the server then gives their numbers again: a pool whose row was lost must not take a
-      row with the same number for its own. Leases and calls have the id, people use the number.';
+      rows, and the server then gives their numbers again: a pool whose row was lost must not take
+      a row with the same number for its own. Leases and calls have the id, people the number.';
 comment on column pdoflow.pool.busy is
 'Number of its workers that had a job at the last heartbeat; null before its first report.';
 comment on column pdoflow.pool.recent is
