@@ -16,7 +16,8 @@ begin
   end if;
 end $$;
 
--- Adds a pool, and returns its id (O10). p_process is {"host": "a", "pid": 1, "version": "0.1.0", "osUser": "ada"}.
+-- Adds a pool, and returns its id (O10). p_process is {"host": "a", "pid": 1, "version": "0.1.0",
+-- "osUser": "ada"}.
 create function pdoflow.pool_register(
   p_process jsonb, p_slots integer, p_heartbeat_timeout_ms integer, p_provides jsonb,
   p_posters text[], p_project text default null, p_postings text[] default null

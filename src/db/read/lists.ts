@@ -46,7 +46,8 @@ export async function countEnded({ sql, schema }: Db): Promise<{ ended: number; 
 
 /** Pools, the newest first: running ones, or the newest of all. */
 export const listPools = ({ sql, schema }: Db, isAll: boolean, most: number) => sql<PoolRow[]>`
-  select number as id, host, pid, version, role, os_user, slots, state, started_at, refused, project,
+  select number as id, host, pid, version, role, os_user, slots, state, started_at, refused,
+         project,
          (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as beat_ago_ms
   from ${schema}.pool
   where ${isAll ? sql`true` : sql`state in ('up', 'draining')`}

@@ -71,7 +71,8 @@ export interface PoolRow {
  * the newest 1,000, because there may be any number of ended pools.
  */
 export const readPools = ({ sql, schema }: Db) => sql<PoolRow[]>`
-  select number as id, host, pid, version, role, os_user, slots, state, started_at, refused, project,
+  select number as id, host, pid, version, role, os_user, slots, state, started_at, refused,
+         project,
          (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as beat_ago_ms
   from ${schema}.pool
   where state in ('up', 'draining') or (
