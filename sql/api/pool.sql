@@ -182,6 +182,30 @@ begin
     from mine m join weight w using (poster) order by m.id;
 end $$;
 
+-- The first job of each route that could be claimed now, of p_postings or, if that is null, of all:
+-- its priority, its posting, and the time since it was posted in ms.
+create function pdoflow.pool_heads(p_routes integer[], p_skip bigint[], p_postings bigint[])
+returns table (
+  route_id integer, priority integer, posting_id bigint, waited_ms double precision
+) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  return query
+    select route.id, first.priority, first.posting_id,
+           (extract(epoch from now() - p.posted_at) * 1000)::double precision
+    from unnest(pdoflow.served(p_routes)) as route (id)
+      cross join lateral (
+        select * from (
+          select l.effective_priority as priority, l.posting_id
+          from pdoflow.best_lane(array[route.id], false, p_skip, p_postings, '{}') l
+          union all
+          select r.priority, r.posting_id
+          from pdoflow.due_retry(array[route.id], p_skip, false, true, p_postings) r) found
+        where posting_id is not null order by priority desc, posting_id limit 1) first
+      join pdoflow.posting p on p.id = first.posting_id;
+end $$;
+
 -- The time in ms until the next retry is due, and until the next posting with a run_at starts or a
 -- schedule fires; null if there is none. Unless p_postings is null, only their retries count.
 -- any_waits: whether a posting waits for another one, or for its notification.

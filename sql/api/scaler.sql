@@ -9,12 +9,19 @@ language sql immutable as $$
   select not exists (
     select from jsonb_array_elements(p_needs) as n (need)
       cross join lateral (select p_provides -> (n.need ->> 0) as found) f
+      cross join lateral (
+        select case jsonb_typeof(f.found) when 'number' then f.found::numeric
+                 when 'array' then jsonb_array_length(f.found) end as total) t
+      cross join lateral (
+        select case jsonb_typeof(n.need -> 2) when 'number' then (n.need -> 2)::numeric end
+          as amount) v
     where not coalesce(case n.need ->> 1
-      when 'has' then f.found <> '0' -- of a gpu=0
-      when '=' then f.found = n.need -> 2
-      when '>=' then case jsonb_typeof(f.found)
-                       when 'number' then f.found::numeric >= (n.need -> 2)::numeric end
-      end, false))
+      when 'has' then f.found <> '0' -- of a disk=0
+      when '=' then case jsonb_typeof(n.need -> 2)
+        when 'number' then v.amount >= 0.0001 and t.total >= v.amount
+          and (jsonb_typeof(f.found) = 'number' or v.amount <= 1 or v.amount = floor(v.amount))
+        else f.found = n.need -> 2 end
+      when '>=' then t.total >= v.amount end, false))
 $$;
 
 -- The roles whose jobs count for the caller; null means all.
@@ -85,7 +92,7 @@ $$;
 
 -- The number of worker slots that could be busy now: the running jobs, and the jobs that a
 -- pool could claim. Never null. Reads the open postings, no jobs and no outcomes.
---   p_provides  the capabilities of the pools, such as '{"gpu": true, "mem": 68719476736}': jobs
+--   p_provides  the capabilities of the pools, such as '{"gpu": ["0"], "mem": 68719476736}': jobs
 --               that need others do not count. Null: whatever the jobs need
 --   p_project   jobs of other projects do not count (R4). Null: of any project
 -- At most max_running jobs of a posting count, and of a posting with a rate, besides its running

@@ -91,7 +91,8 @@ exception when datetime_field_overflow or invalid_datetime_format then
   perform pdoflow.refuse_option(p_key, 'an existing date and time', p_value);
 end $$;
 
--- Whether a value is a list of needs: [["gpu", "has"], ["mem", ">=", 1024]].
+-- Whether a value is a list of needs: [["disk", "has"], ["mem", ">=", 1024], ["gpu", "=", 1]]. With
+-- a number, "=" is an amount that a job takes.
 create function pdoflow.is_needs(p_value jsonb) returns boolean language plpgsql immutable as $$
 begin
   return case when jsonb_typeof(p_value) <> 'array' then false else not exists (
@@ -100,7 +101,8 @@ begin
       jsonb_typeof(need -> 0) = 'string' and (
         need ->> 1 = 'has' and jsonb_array_length(need) = 2
         or need ->> 1 = '=' and jsonb_array_length(need) = 3
-           and jsonb_typeof(need -> 2) in ('string', 'number')
+           and case jsonb_typeof(need -> 2) when 'string' then true
+               when 'number' then (need -> 2)::numeric >= 0.0001 end
         or need ->> 1 = '>=' and jsonb_array_length(need) = 3
            and jsonb_typeof(need -> 2) = 'number'), false) end) end;
 end $$;
@@ -208,7 +210,7 @@ begin
       if octet_length(p_value::text) > 1000 or pg_column_size(p_value) > 1300
          or not pdoflow.is_needs(p_value) then
         perform pdoflow.refuse_option(
-          p_key, 'needs such as [["gpu", "has"]], of at most 1000 bytes', p_value);
+          p_key, 'needs such as [["gpu", "=", 1]], of at most 1000 bytes', p_value);
       end if;
     when 'gather' then
       v.gather := pdoflow.whole_option(p_key, p_value, 1, 9007199254740991);

@@ -27,7 +27,8 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
         'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'skip_root'] end ||
   case p_kind
     when 'scaler' then '{}'
-    when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
+    when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_heads',
+                           'pool_keep_room',
                            'pool_register', 'pool_heartbeat', 'pool_listens', 'pool_drain',
                            'pool_end', 'pool_claim', 'pool_claim_single',
                            'pool_runnable', 'pool_record', 'pool_draft',

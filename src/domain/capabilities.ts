@@ -1,12 +1,16 @@
 import { InvalidInput } from "./errors.ts";
 
-/**
- * The capabilities of a pool: a name alone, or a name with an amount or a word: `{ gpu: true, mem:
- * 68719476736 }`.
- */
-export type Provides = Readonly<Record<string, true | number | string>>;
+/** A resource of a pool: a name alone, an amount, a word, or a list of devices. */
+export type Provided = true | number | string | readonly string[];
 
-/** A need of a job: `["gpu", "has"]`, `["mem", ">=", 17179869184]`, `["model", "=", "a100"]`. */
+/** The resources of a pool by name: `{ gpu: ["0", "1"], mem: 68719476736, model: "a100" }`. */
+export type Provides = Readonly<Record<string, Provided>>;
+
+/**
+ * A need of a job. The pool must have something (`["gpu", "has"]`), at least an amount (`["mem",
+ * ">=", 17179869184]`) or a word (`["model", "=", "a100"]`). With a number, "=" is a count: the job
+ * takes that amount while it runs (`["gpu", "=", 1]`).
+ */
 export type Need = readonly [name: string, "has"] | readonly [string, ">=" | "=", number | string];
 export type Needs = readonly Need[];
 
@@ -14,29 +18,52 @@ export type Needs = readonly Need[];
 export const commandNeed: Need = ["commands", "has"];
 export const isCommandNeed = ([key]: Need): boolean => key === commandNeed[0];
 
-const name = /^[a-z][a-z0-9_.-]*$/i;
+const name = /^[a-z][a-z0-9_./-]*$/i;
+const device = /^[\w.:/-]+$/;
 const units: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
+/** The resource whose values are always devices: `gpu=0` is the device 0. */
+const gpu = "gpu";
+
 /**
- * Parses the capabilities of a pool: `gpu,mem=64G,model=a100`. Amounts may have the units K, M, G,
- * T, each 1024 times the one before, also written as g, GB or GiB.
+ * Parses the values of `--resource`, and adds them to the detected resources of a pool:
+ * `fast-disk`, `mem=64G`, `model=a100`, `gpu=0,1`; `gpu=none` removes one. Amounts may have the
+ * units K, M, G, T, each 1024 times the one before, also written as g, GB or GiB.
  *
- * @throws {InvalidInput} with each part that is wrong.
+ * @throws {InvalidInput} with each value that is wrong.
  */
-export function parseProvides(text: string): Provides {
-  const provides: Record<string, true | number | string> = {};
+export function parseResources(words: readonly string[], detected: Provides = {}): Provides {
+  const provides = new Map<string, Provided>(Object.entries(detected));
   const problems: string[] = [];
-  for (const part of partsOf(text)) {
-    const [key, value] = splitOnce(part, "=");
-    if (!name.test(key) || value === "") problems.push(wrong(part, "gpu or mem=64G"));
-    else provides[key] = value === undefined ? true : amountOrWord(value);
+  for (const word of words.map((each) => each.trim())) {
+    const [key, value] = splitOnce(word, "=");
+    const provided = value === undefined ? true : providedBy(key, value);
+    if (!name.test(key) || provided === null) problems.push(wrong(word, "gpu=0,1 or mem=64G"));
+    else if (value === "none") provides.delete(key);
+    else provides.set(key, provided);
   }
-  if (problems.length > 0) throw new InvalidInput("the capabilities of a pool", problems);
-  return provides;
+  if (problems.length > 0) throw new InvalidInput("--resource", problems);
+  return Object.fromEntries(provides);
 }
 
 /**
- * Parses the needs of jobs: `gpu,mem>=16G,model=a100`. They are sorted, so that equal needs are
+ * Parses a list of such words: `gpu=0,1,mem=64G`. A part of digits is a further device.
+ *
+ * @throws {InvalidInput} as `parseResources`.
+ */
+export const parseResourceList = (text: string): Provides =>
+  parseResources(text.split(/,(?!\s*\d+\s*(?:,|$))/));
+
+/** Null if the value has another form. */
+function providedBy(key: string, value: string): Provided | null {
+  if (key !== gpu && !value.includes(",")) return value === "" ? null : amountOrWord(value);
+  const devices = value.split(",").map((each) => each.trim());
+  const areRight = devices.every((each) => device.test(each));
+  return areRight && new Set(devices).size === devices.length ? devices : null;
+}
+
+/**
+ * Parses the needs of jobs: `gpu=1,mem>=16G,model=a100`. They are sorted, so that equal needs are
  * equal.
  *
  * @throws {InvalidInput} with each part that is wrong.
@@ -48,12 +75,14 @@ export function parseNeeds(text: string): Needs {
     const [, key = "", operator, value = ""] = /^([^<>=]*)(>=|=)?(.*)$/s.exec(part) ?? [];
     const amount = amountOrWord(value);
     if (!name.test(key) || (operator === undefined) !== (value === "")) {
-      problems.push(wrong(part, "gpu, mem>=16G or model=a100"));
+      problems.push(wrong(part, "gpu=1, mem>=16G or model=a100"));
     } else if (operator === undefined) needs.push([key, "has"]);
     else if (operator === "=") needs.push([key, "=", amount]);
     else if (operator === ">=" && typeof amount === "number") needs.push([key, ">=", amount]);
     else problems.push(`${part}: expected a number after >=`);
   }
+  const fault = countFault(needs);
+  if (fault !== null) problems.push(fault);
   if (problems.length > 0) throw new InvalidInput("the needs of the jobs", problems);
   return needs.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }
@@ -72,21 +101,93 @@ export function formatNeed(need: Need): string {
   return `${need[0]}${need[1]}${typeof need[2] === "number" ? formatAmount(need[2]) : need[2]}`;
 }
 
-/** What a pool provides that meets the needs, in the notation of `--provides`: `gpu,mem=16G`. */
-export const formatProvides = (needs: Needs): string =>
-  needs.map((need) => formatNeed(need).replace(">=", "=")).join(",");
+/** The resource of a pool in the notation of `--resource`: `mem=16G`. */
+export function formatProvided(key: string, provided: Provided): string {
+  if (provided === true) return key;
+  if (typeof provided === "number") return `${key}=${formatAmount(provided)}`;
+  return `${key}=${typeof provided === "string" ? provided : provided.join(",")}`;
+}
 
-function isMet(need: Need, found: true | number | string | undefined): boolean {
+/** Options that give a pool what meets the needs: `--resource gpu=0 --resource mem=16G`. */
+export function formatProvides(needs: Needs): string[] {
+  const provides = new Map<string, Provided>();
+  for (const [key, operator, value = 1] of needs) {
+    const had = provides.get(key);
+    const isNumeric = typeof value === "number" && (operator !== "has" || key === gpu);
+    const most = isNumeric ? Math.max(value, totalOf(had ?? 0)) : 0;
+    if (key === gpu && isNumeric) {
+      provides.set(
+        key,
+        Array.from({ length: Math.ceil(most) }, (_, i) => String(i)),
+      );
+    } else if (operator !== "has") provides.set(key, isNumeric ? most : value);
+    else if (had === undefined) provides.set(key, true);
+  }
+  return [...provides].map(([key, provided]) => formatProvided(key, provided));
+}
+
+const isAmount = (provided: Provided): boolean =>
+  typeof provided === "number" || typeof provided === "object";
+
+/** The amount that a pool has of a resource; 0 for a word. */
+export const totalOf = (provided: Provided | undefined): number =>
+  typeof provided === "number" ? provided : typeof provided === "object" ? provided.length : 0;
+
+/** The amounts that a job takes while it runs, by resource. */
+export type Counts = Readonly<Record<string, number>>;
+
+/**
+ * The amounts that a job with these needs takes while it runs; null if it counts nothing. It takes
+ * a cpu if it counts others only.
+ */
+export function countsOf(needs: Needs): Counts | null {
+  const counted = needs.flatMap(([key, operator, amount]) =>
+    operator === "=" && typeof amount === "number" ? [[key, amount] as const] : [],
+  );
+  return counted.length === 0 ? null : { cpus: 1, ...Object.fromEntries(counted) };
+}
+
+/** Why jobs cannot have these needs; null if they can. */
+export function countFault(needs: Needs): string | null {
+  const counted = needs.filter(([, operator, amount]) => operator === "=" && isNumber(amount));
+  const names = counted.map(([key]) => key);
+  const twice = names.find((key, i) => names.indexOf(key) !== i);
+  if (twice !== undefined) return `expected one amount of ${twice}, found two`;
+  for (const need of counted) {
+    const amount = Number(need[2]);
+    if (!(amount >= leastAmount && amount <= mostAmount)) {
+      return `${formatNeed(need)}: expected an amount from 0.0001 to 8192T`;
+    }
+    if (need[0] === gpu && amount > 1 && !Number.isInteger(amount)) {
+      return `${formatNeed(need)}: expected a whole number, or a share of one gpu such as 0.5`;
+    }
+  }
+  return null;
+}
+
+/** The finest share of a resource … */
+export const leastAmount = 0.0001;
+/** … and the largest amount. */
+const mostAmount = 2 ** 53;
+const isNumber = (value: unknown) => typeof value === "number";
+
+function isMet(need: Need, found: Provided | undefined): boolean {
   if (found === undefined) return false;
   switch (need[1]) {
     case "has":
       return found !== 0;
     case "=":
-      return found === need[2];
+      return typeof need[2] === "number" ? canTake(found, need[2]) : found === need[2];
     case ">=":
-      return typeof found === "number" && found >= Number(need[2]);
+      return isAmount(found) && totalOf(found) >= Number(need[2]);
   }
 }
+
+/** A share of a device is a part of one; several devices are whole ones. */
+const canTake = (found: Provided, amount: number): boolean =>
+  amount >= leastAmount &&
+  totalOf(found) >= amount &&
+  (typeof found === "number" || amount <= 1 || Number.isInteger(amount));
 
 function amountOrWord(text: string): number | string {
   const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(?:([KMGT])(?:i?B)?)?$/i.exec(text) ?? [];

@@ -1,7 +1,7 @@
 // The values that options of a posting can have.
 import * as v from "valibot";
 
-import type { Needs } from "./capabilities.ts";
+import { countFault, type Needs } from "./capabilities.ts";
 import { postingNamePattern } from "./selector.ts";
 
 /** A value, or null, which is the default. */
@@ -90,18 +90,24 @@ export const Project = text(
 
 export const ShortName = text("expected a name of at most 100 bytes", (name) => isShort(name, 100));
 
-const needsText = 'expected needs such as [["gpu", "has"], ["mem", ">=", 1024]]';
+const needsText = 'expected needs such as [["gpu", "=", 1], ["mem", ">=", 1024]]';
 
-export const NeedsOfJobs: v.GenericSchema<Needs> = v.array(
-  v.union(
-    [
-      v.strictTuple([v.string(), v.literal("has")]),
-      v.strictTuple([v.string(), v.literal(">="), v.number()]),
-      v.strictTuple([v.string(), v.literal("="), v.union([v.string(), v.number()])]),
-    ],
+export const NeedsOfJobs: v.GenericSchema<Needs> = v.pipe(
+  v.array(
+    v.union(
+      [
+        v.strictTuple([v.string(), v.literal("has")]),
+        v.strictTuple([v.string(), v.literal(">="), v.number()]),
+        v.strictTuple([v.string(), v.literal("="), v.union([v.string(), v.number()])]),
+      ],
+      needsText,
+    ),
     needsText,
   ),
-  needsText,
+  v.check(
+    (needs) => countFault(needs) === null,
+    ({ input }) => countFault(input) ?? needsText,
+  ),
 );
 
 /** When an edge is met: see sql/tables/edge.sql. */

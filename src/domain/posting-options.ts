@@ -153,13 +153,16 @@ export const postingOptions = {
     signed: "or stricter",
   },
   /**
-   * What a pool must provide to run the jobs: `[["gpu", "has"], ["mem", ">=", 17179869184]]`
-   * (default: nothing).
+   * What a job takes of the resources of its pool while it runs, such as `["gpu", "=", 1]`, and
+   * what the pool must have: `["mem", ">=", 17179869184]`, `["model", "=", "a100"]` or `["disk",
+   * "has"]` (default: nothing).
    */
   needs: {
     schema: v.optional(NeedsOfJobs, []),
     flag: { name: "--needs", value: "LIST", kind: "needs", isPostOnly: true },
-    help: "resources that a pool must provide to run the jobs, such as gpu,mem>=16G",
+    help:
+      "what each job takes of a pool, such as cpus=4,mem=8G,gpu=1, and what the pool must have, " +
+      "such as mem>=16G or model=a100",
     signed: "or stricter",
     api: "sql",
   },

@@ -11,7 +11,7 @@ export function startPool({ project, needs }: Pick<Route, "project" | "needs">):
   if (needs.some(isCommandNeed)) words.push("--commands");
   if (needs.some((need) => receiverOf(need) !== null)) words.push("--notify-from FOLDER");
   const others = needs.filter((need) => !isCommandNeed(need) && receiverOf(need) === null);
-  if (others.length > 0) words.push(`--provides ${quoted(formatProvides(others))}`);
+  for (const provided of formatProvides(others)) words.push(`--resource ${quoted(provided)}`);
   return words.join(" ");
 }
 

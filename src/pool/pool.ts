@@ -356,8 +356,9 @@ export class Pool {
   }
 
   get #room(): Room {
-    const { idle, backlog, bytes } = this.#runner;
+    const { idle, backlog, bytes, resources } = this.#runner;
     return {
+      resources,
       idle,
       backlog,
       bytes,
@@ -374,6 +375,10 @@ export class Pool {
       mayStart: () => this.#session?.recorder.isFull !== true,
       hasPeers: () => this.#workersOfAllPools > this.#options.maxWorkers,
       jobTime: (entryPoint) => this.#session?.claimer.jobTime(entryPoint) ?? null,
+      onFreed: () => {
+        if (this.#session?.claimer.isWithholding) this.#claims.wake();
+      },
+      countsOf: (routeId) => this.#session?.claimer.countsOf(routeId) ?? null,
     };
   }
 

@@ -3,16 +3,18 @@ import { expect, test } from "bun:test";
 import {
   formatNeed,
   parseNeeds,
-  parseProvides,
+  parseResources,
   unmetNeeds,
 } from "../../src/domain/capabilities.ts";
 
-test("the capabilities of a pool are read with their units", () => {
-  expect(parseProvides("gpu,mem=64G,model=a100,cores=8")).toEqual({
-    gpu: true,
+test("the resources of a pool are read with their units, and change detected ones", () => {
+  const words = ["fast-disk", "mem=64G", "model=a100", "gpu=0,1", "licence/matlab=2", "cpus=none"];
+  expect(parseResources(words, { cpus: 8, gpu: ["4"] })).toEqual({
+    "fast-disk": true,
     mem: 64 * 2 ** 30,
     model: "a100",
-    cores: 8,
+    gpu: ["0", "1"],
+    "licence/matlab": 2,
   });
 });
 
@@ -23,24 +25,39 @@ test("equal needs are equal, in whatever order they are written", () => {
 test.each([
   ["gpu", "gpu", []],
   ["gpu", "mem=64G", ["gpu"]],
-  ["gpu,mem>=16G", "gpu,mem=64G", []],
-  ["gpu,mem>=16G", "gpu,mem=8G", ["mem>=16G"]],
+  ["gpu,mem>=16G", "gpu=0 mem=64G", []],
+  ["gpu,mem>=16G", "gpu mem=8G", ["mem>=16G"]],
   ["mem>=16G", "mem=16G", []],
   ["mem>=16G", "mem=lots", ["mem>=16G"]],
   ["model=a100", "model=h100", ["model=a100"]],
   ["model=a100", "model=a100", []],
-  ["gpu", "gpu=0", ["gpu"]],
-  ["gpu>=2", "gpu=4", []],
+  ["gpu", "gpu=0", []],
+  ["disk", "disk=0", ["disk"]],
+  ["gpu>=2", "gpu=0,1", []],
+  ["gpu>=2", "gpu=4", ["gpu>=2"]],
+  ["gpu=2", "gpu=0,1", []],
+  ["gpu=3", "gpu=0,1", ["gpu=3"]],
+  ["gpu=0.5", "gpu=0", []],
+  ["gpu=1", "gpu", ["gpu=1"]],
+  ["port=1.5", "port=8001,8002", ["port=1.5"]],
+  ["cpus=1.5,licence/matlab=2", "cpus=2 licence/matlab=2", []],
   ["mem>=16G", "mem=64g", []],
   ["mem>=16GiB", "mem=16GB", []],
   ["constructor,toString", "gpu", ["constructor", "toString"]],
 ])("jobs that need %s, on a pool that provides %s, miss %p", (needs, provides, missing) => {
-  expect(unmetNeeds(parseNeeds(needs), parseProvides(provides)).map(formatNeed)).toEqual(missing);
+  expect(
+    unmetNeeds(parseNeeds(needs), parseResources(provides.split(" "))).map(formatNeed),
+  ).toEqual(missing);
 });
 
 test.each([
-  ["provides", () => parseProvides("gpu,=4"), 'found "=4"'],
-  ["provides", () => parseProvides(""), 'found ""'],
+  ["resource", () => parseResources(["=4"]), 'found "=4"'],
+  ["resource", () => parseResources([""]), 'found ""'],
+  ["resource", () => parseResources(["gpu=0,0"]), 'found "gpu=0,0"'],
+  ["resource", () => parseResources(["gpu="]), 'found "gpu="'],
+  ["needs", () => parseNeeds("gpu=1,gpu=2"), "expected one amount of gpu, found two"],
+  ["needs", () => parseNeeds("gpu=0"), "gpu=0: expected an amount from 0.0001"],
+  ["needs", () => parseNeeds("gpu=1.5"), "a share of one gpu such as 0.5"],
   ["needs", () => parseNeeds("mem>16G"), 'found "mem>16G"'],
   ["needs", () => parseNeeds("mem>=lots"), "expected a number after >="],
   ["needs", () => parseNeeds("mem>="), 'found "mem>="'],

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { parseNeeds, parseProvides } from "../../src/domain/capabilities.ts";
+import { parseNeeds, parseResources } from "../../src/domain/capabilities.ts";
 import { mayServe, type Route } from "../../src/domain/route.ts";
 
 const route = (needs: string | null): Route => ({
@@ -11,7 +11,7 @@ const route = (needs: string | null): Route => ({
   run: "",
   project: "",
 });
-const provides = parseProvides("gpu,mem=64G");
+const provides = parseResources(["gpu", "mem=64G"]);
 
 test("a pool without restrictions runs everybody's jobs whose needs it meets", () => {
   expect(mayServe(route(null), { provides: {}, posters: null })).toBe(true);

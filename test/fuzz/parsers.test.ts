@@ -10,7 +10,7 @@ import { readConninfo } from "../../src/db/settings/conninfo.ts";
 import { passwordFrom } from "../../src/db/settings/password-file.ts";
 import { readService } from "../../src/db/settings/service-file.ts";
 import { configuredTarget } from "../../src/db/settings/target.ts";
-import { parseNeeds, parseProvides } from "../../src/domain/capabilities.ts";
+import { parseNeeds, parseResources } from "../../src/domain/capabilities.ts";
 import { formatEntryPoint, parseEntryPoint } from "../../src/domain/entry-point.ts";
 import { PdoflowError } from "../../src/domain/errors.ts";
 import { parseSelector, selectorsIn } from "../../src/domain/selector.ts";
@@ -85,7 +85,7 @@ describe("parsers", () => {
     fc.assert(
       fc.property(textOf("gpu", "=", ">=", ",", "mem", "64G", " ", "1e9", "-", '"'), (text) => {
         partOf(() => parseNeeds(text));
-        partOf(() => parseProvides(text));
+        partOf(() => parseResources(text.split(" ")));
       }),
       fuzz(5_000),
     );

@@ -2,7 +2,7 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { readDesired } from "../../db/read/desired.ts";
-import { parseProvides } from "../../domain/capabilities.ts";
+import { parseResourceList } from "../../domain/capabilities.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -25,11 +25,14 @@ export class DepthCommand extends PdoflowCommand {
     `,
     examples: [
       ["Jobs that run or could run now", "$0 depth"],
-      ["Pools with 16 workers each that jobs keep busy", "$0 depth --for gpu,mem=64G --slots 16"],
+      [
+        "Pools with 16 workers each that jobs keep busy",
+        "$0 depth --for gpu=0,1,mem=64G --slots 16",
+      ],
     ],
   });
   provides = Option.String("--for", {
-    description: "only jobs for pools that provide this, such as gpu,mem=64G (default: any jobs)",
+    description: "only jobs for pools that provide this, such as gpu=0,mem=64G (default: any jobs)",
   });
   slots = Option.String("--slots", {
     description: "print the number of pools with N workers each instead of the number of jobs",
@@ -40,7 +43,7 @@ export class DepthCommand extends PdoflowCommand {
 
   async run() {
     const { slots } = parseFlags(Options, this);
-    const provides = this.provides === undefined ? null : parseProvides(this.provides);
+    const provides = this.provides === undefined ? null : parseResourceList(this.provides);
     return await this.withDatabase(async (db) => {
       const project = this.project ?? null;
       const desired = await readDesired(db, { provides, project, slots: slots ?? 1 });

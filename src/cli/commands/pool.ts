@@ -4,7 +4,7 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { describeTarget, type Target } from "../../db/settings/target.ts";
-import { parseProvides } from "../../domain/capabilities.ts";
+import { parseResources } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { providesOf } from "../../domain/notification.ts";
 import { idleReasons } from "../diagnosis/idle-pool.ts";
@@ -93,8 +93,10 @@ export class PoolCommand extends PdoflowCommand {
       "run postings of this project and postings without one; '*' for any (default: derived from " +
       "the root)",
   });
-  provides = Option.String("--provides", {
-    description: "resources of this machine that jobs may need, such as gpu,mem=64G",
+  resource = Option.Array("--resource", [], {
+    description:
+      "a resource that jobs can take or need, such as gpu=0,1, mem=64G, model=a100 or gpu=none; " +
+      "can be repeated (default: the cpus, memory and gpus of this machine)",
   });
   posting = Option.Array("--posting", [], {
     description: "run only jobs of these postings, such as 42, last or 42,43; can be repeated",
@@ -252,10 +254,10 @@ export class PoolCommand extends PdoflowCommand {
 
   #poolOptions(options: Options, target: Target, root: string): PoolOptions {
     const { context } = this;
-    const named = this.provides === undefined ? {} : parseProvides(this.provides);
+    const maxWorkers = options.maxWorkers ?? context.cores;
     const receivers = this.#receivers();
     const provides = {
-      ...named,
+      ...parseResources(this.resource, { cpus: maxWorkers }),
       ...(this.commands ? { commands: true as const } : {}),
       ...providesOf(receivers),
     };
@@ -266,6 +268,7 @@ export class PoolCommand extends PdoflowCommand {
       program: context.program,
       root,
       env,
+      provides,
       runsCommands: this.commands,
       notifyFrom: this.notifyFrom === undefined ? null : resolve(context.cwd, this.notifyFrom),
       handsOn: parseEnv(this.env),
@@ -275,7 +278,7 @@ export class PoolCommand extends PdoflowCommand {
       user: this.#workerUser(),
     };
     return {
-      ...workerPool(context, options.maxWorkers ?? context.cores, worker, {
+      ...workerPool(context, maxWorkers, worker, {
         reloads: !this.noReload,
       }),
       provides,

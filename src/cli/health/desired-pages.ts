@@ -1,6 +1,6 @@
 import type { Target } from "../../db/settings/target.ts";
 import { type Desired, readDesired } from "../../db/read/desired.ts";
-import { parseProvides, type Provides } from "../../domain/capabilities.ts";
+import { parseResourceList, type Provides } from "../../domain/capabilities.ts";
 import { InvalidInput, messageOf } from "../../domain/errors.ts";
 import { Link } from "../../pool/link/link.ts";
 import { type HttpReply, plain } from "../http/http-server.ts";
@@ -20,7 +20,7 @@ interface KnownSlots {
 }
 
 /**
- * Answers `/desired?provides=gpu&slots=16&project=a` from at most one query in 5 seconds for each
+ * Answers `/desired?provides=gpu=0&slots=16&project=a` from at most one query in 5 seconds for each
  * `provides` and project, however many clients ask. It uses a connection of its own, opened by the
  * first question: a slow answer must not delay heartbeats.
  */
@@ -42,7 +42,7 @@ export class DesiredPages implements AsyncDisposable {
     const asked = query.get("provides");
     const project = query.get("project");
     try {
-      const provides = asked === null ? null : parseProvides(asked);
+      const provides = asked === null ? null : parseResourceList(asked);
       const known = await this.#read({ provides, project });
       if (known === "too many") {
         return plain(400, `expected at most ${questionsMax} different questions`);

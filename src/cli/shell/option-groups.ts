@@ -10,7 +10,7 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   ],
   postings: [
     ...["--name", "--posting", "--project", "--root", "--key", "--keep", "--sign", "--pin"],
-    ...["--only-mine", "--posters", "--trust", "--allow", "--commands", "--provides"],
+    ...["--only-mine", "--posters", "--trust", "--allow", "--commands", "--resource"],
     ...["--notify-from"],
   ],
   running: [
@@ -49,7 +49,7 @@ const essential: Readonly<Record<string, readonly string[]>> = {
     ...["--timeout", "--stop-after", "--halt", "--output", "--keep-order", "--tag"],
   ],
   pool: [
-    ...["--posting", "--name", "--root", "--provides", "--allow", "--commands"],
+    ...["--posting", "--name", "--root", "--resource", "--allow", "--commands"],
     ...["--max-workers", "--env", "--once", "--idle-timeout", "--lifetime"],
   ],
 };

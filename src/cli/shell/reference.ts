@@ -158,7 +158,7 @@ const valueNames: Readonly<Record<string, string>> = {
   "--posting": "POSTING",
   "--priority-column": "NAME",
   "--profile": "P%",
-  "--provides": "LIST",
+  "--resource": "NAME[=VALUE]",
   "--reason": "TEXT",
   "--recycle-above": "SIZE",
   "--recycle-after": "N",

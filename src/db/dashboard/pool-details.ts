@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-import { formatNeed } from "../../domain/capabilities.ts";
+import { formatProvided } from "../../domain/capabilities.ts";
 import { parse } from "../../domain/parse.ts";
 import { poolRowStates } from "../../domain/states.ts";
 import type { Db } from "../connection/connect.ts";
@@ -16,7 +16,10 @@ const Row = v.object({
   role: v.string(),
   osUser: v.string(),
   slots: v.number(),
-  provides: v.record(v.string(), v.union([v.literal(true), v.number(), v.string()])),
+  provides: v.record(
+    v.string(),
+    v.union([v.literal(true), v.number(), v.string(), v.array(v.string())]),
+  ),
   project: v.nullable(v.string()),
   /** The only postings that it runs, each as 42 or @night; null for all. */
   postings: v.nullable(v.array(v.string())),
@@ -38,7 +41,7 @@ const Row = v.object({
 
 /** The process of a pool, and the jobs it runs. */
 export interface PoolDetails extends Omit<v.InferOutput<typeof Row>, "provides"> {
-  /** As `--provides` takes it; empty for nothing. */
+  /** As `--resource` takes them, with spaces between them; empty for nothing. */
   provides: string;
 }
 
@@ -70,8 +73,6 @@ export async function readPoolDetails(db: Db, number: number): Promise<PoolDetai
   );
   if (found === null) return null;
   const { provides, ...pool } = parse(Row, found, "the pool");
-  const named = Object.entries(provides).map(([name, value]) =>
-    formatNeed(value === true ? [name, "has"] : [name, "=", value]),
-  );
-  return { ...pool, provides: named.join(",") };
+  const named = Object.entries(provides).map(([name, value]) => formatProvided(name, value));
+  return { ...pool, provides: named.join(" ") };
 }

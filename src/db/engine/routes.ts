@@ -12,6 +12,29 @@ export const readRoutes = (
 ) => sql<RouteInTurn[]>`
   select * from ${schema}.pool_routes(${run}, ${project})`;
 
+/** The first job of a route that waits and is due. */
+export interface RouteHead {
+  routeId: number;
+  priority: number;
+  postingId: number;
+  /** The time since it was posted, in ms. */
+  waitedMs: number;
+}
+
+/**
+ * The first jobs of some routes, without those of the postings `skip`; of some postings, or of all
+ * if `postings` is null. Nothing for a route without jobs that could be claimed.
+ */
+export const readHeads = (
+  { sql, schema }: Db,
+  routes: readonly number[],
+  skip: readonly number[],
+  postings: readonly number[] | null,
+) => sql<RouteHead[]>`
+  select * from ${schema}.pool_heads(
+    ${integers(routes)}::integer[], ${integers(skip)}::bigint[],
+    ${postings === null ? null : integers(postings)}::bigint[])`;
+
 /** The unfinished postings of a pool that serves only `postings`, each as 42 or @night. */
 export async function findServed(
   { sql, schema }: Db,

@@ -36,8 +36,11 @@ export interface ClusterPoolOptions {
   binary?: string | undefined;
   /** The URL of the database. Default: that of the environment, else the embedded server. */
   db?: string | undefined;
-  /** The capabilities of this machine, for jobs that need them, such as "gpu,mem=64G". */
-  provides?: string | undefined;
+  /**
+   * Resources that jobs can take or need, each as `--resource` takes it, such as ["gpu=0,1",
+   * "mem=64G"]. Default: the cpus, memory and gpus of this machine (docs/resources.md).
+   */
+  resources?: readonly string[] | undefined;
   /**
    * Environment variables that jobs see in addition to the usual ones (docs/security.md), such as
    * ["LICENCE", "AWS_*"]; ["*"] for all except those with access to the database.
@@ -62,6 +65,7 @@ export interface ClusterPoolOptions {
 const maxWorkersText = "expected a whole number of workers from 1 to 1024";
 const concurrencyText = "expected a whole number of jobs from 1 to 10,000";
 const posterText = 'expected names of roles or users, such as ["ann", "bob"]';
+const resourcesText = 'expected resources such as ["gpu=0,1", "mem=64G"]';
 const envText = 'expected names of variables, such as ["LICENCE", "AWS_*"]';
 const shareText = "expected a share of the jobs, from 0 to 100 percent";
 const Shape = v.strictObject({
@@ -85,7 +89,7 @@ const Shape = v.strictObject({
   project: v.optional(v.string("expected the name of a project")),
   binary: v.optional(v.string("expected the path of the program pdoflow")),
   db: v.optional(v.string("expected the URL of a database")),
-  provides: v.optional(v.string("expected a text such as gpu,mem=64G")),
+  resources: v.optional(v.array(v.string(resourcesText), resourcesText)),
   env: v.optional(v.array(v.pipe(v.string(envText), v.regex(/^[^,]+$/, envText)), envText)),
   onlyMine: v.optional(v.boolean("expected true or false"), false),
   posters: v.optional(
@@ -106,7 +110,7 @@ const Options = v.pipe(
   Shape,
   v.check(
     (given) => given.concurrency === undefined || !asksForProcesses(given),
-    "expected concurrency (jobs run in this process) or maxWorkers, binary, provides, env, " +
+    "expected concurrency (jobs run in this process) or maxWorkers, binary, resources, env, " +
       "posters, onlyMine and profilePercent (jobs run in processes of their own), not both",
   ),
 );
@@ -136,7 +140,16 @@ export class ClusterPool implements AsyncDisposable {
 
   constructor(options: ClusterPoolOptions = {}) {
     const parsed = parse(Options, options, "options of ClusterPool");
-    const { maxWorkers, concurrency, binary, db, graceMs, provides, posters, project } = parsed;
+    const {
+      maxWorkers,
+      concurrency,
+      binary,
+      db,
+      graceMs,
+      resources = [],
+      posters,
+      project,
+    } = parsed;
     const { env: handsOn, profilePercent } = parsed;
     const root = resolve(parsed.root ?? ".");
     const log = (line: string) => void process.stderr.write(`pool: ${line}\n`);
@@ -145,7 +158,7 @@ export class ClusterPool implements AsyncDisposable {
       ...[...program(binary), "pool", "--max-workers", workers, "--root", root],
       ...(handsOn === undefined ? [] : ["--env", handsOn.join(",")]),
       ...(project === undefined ? [] : [`--project=${project}`]),
-      ...(provides === undefined ? [] : ["--provides", provides]),
+      ...resources.flatMap((each) => ["--resource", each]),
       ...(parsed.onlyMine ? ["--only-mine"] : []),
       ...(posters === undefined ? [] : ["--posters", posters.join(",")]),
       ...(profilePercent === undefined ? [] : [`--profile=${profilePercent.toFixed(3)}%`]),

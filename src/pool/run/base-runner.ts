@@ -1,6 +1,7 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
 import type { RunningJob } from "../../db/engine/pools.ts";
 import { surplus } from "../../domain/chunk-size.ts";
+import type { Resources } from "../../domain/job-class.ts";
 import { Backlog } from "../wire/backlog.ts";
 import type { JobRun, LeasedJob } from "../wire/leased-job.ts";
 import type { LeasedRun } from "../wire/leased-run.ts";
@@ -32,6 +33,7 @@ export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
     this.#watchTimer = setInterval(() => this.#watch(), watchEveryMs);
   }
 
+  abstract readonly resources: Resources | null;
   abstract readonly idle: number;
   abstract readonly busy: number;
   /** The jobs that workers have. */

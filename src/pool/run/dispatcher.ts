@@ -1,4 +1,6 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
+import type { Counts } from "../../domain/capabilities.ts";
+import { type ClassRoom, classKey, type Resources } from "../../domain/job-class.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import { isSameJob, type JobRun } from "../wire/leased-job.ts";
 import { type LeasedRun, without } from "../wire/leased-run.ts";
@@ -18,6 +20,7 @@ import {
   type Termination,
   type TerminationReason,
 } from "./runner.ts";
+import { Shares } from "./shares.ts";
 import { Sharing } from "./sharing.ts";
 import type { WorkerRun, WorkerSlot } from "./worker-slot.ts";
 import type { WorkerOptions } from "./worker-process.ts";
@@ -35,6 +38,8 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
   readonly #slots: WorkerSet;
   readonly #crashes = new CrashAttribution();
   readonly #sharing: Sharing;
+  readonly #shares: Shares;
+  readonly resources: Resources;
 
   constructor(workers: number, options: WorkerOptions, context: RunnerContext) {
     super(workers, context);
@@ -46,6 +51,12 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     });
     const jobTime = (entry: string) => context.supply.jobTime(entry);
     this.#sharing = new Sharing(workers, this.#slots, jobTime, options.isOneByOne);
+    this.#shares = new Shares(options.provides ?? {}, workers, {
+      slots: this.#slots,
+      countsOf: (routeId) => context.supply.countsOf(routeId),
+      room: (run) => this.#sharing.room(run),
+    });
+    this.resources = { free: this.#shares.free, of: (counts) => this.#classRoom(counts) };
     this.#slots.startMissing();
   }
 
@@ -79,12 +90,23 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
 
   /** Passes jobs of the backlog to workers: first to idle ones, then ahead to the others. */
   protected fill(): void {
-    if (!this.context.supply.mayStart()) return this.jobs.unshift(this.takeUnstarted());
+    const unused = this.#shares.release();
+    if (this.context.supply.mayStart()) this.#pass();
+    else this.jobs.unshift(this.takeUnstarted());
+    const freed = [...unused, ...this.#shares.release()].some((slot) => !slot.holdsShare);
+    if (freed) this.context.supply.onFreed();
+  }
+
+  #pass(): void {
+    if (this.jobs.count === 0) return;
+    this.#shares.assign(this.jobs.lists);
     for (const ahead of [false, true]) {
       for (const slot of this.#slots) {
         if (this.jobs.count === 0) return;
         if (!slot.hasRoom(ahead)) continue;
-        const jobs = this.jobs.find((first) => this.#sharing.mayHave(slot, first, ahead));
+        const jobs = this.jobs.find(
+          (first) => this.#shares.mayHave(slot, first) && this.#sharing.mayHave(slot, first, ahead),
+        );
         if (!jobs) continue;
         const [chunk, rest] = this.#sharing.chunkOf(jobs);
         if (!slot.mayCarry(chunk)) continue;
@@ -123,6 +145,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     for (const slot of this.#slots) {
       this.#slots.delete(slot);
       slot.process.kill();
+      void slot.process.exited.then(() => this.#shares.drop(slot));
     }
     this.#slots.startMissing();
   }
@@ -252,6 +275,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
   /** Rule 7: if a worker dies, its running job is lost; other workers get the rest. */
   #onWorkerExit(slot: WorkerSlot, reason: JobError): void {
     if (!this.#slots.delete(slot) || this.isStopped) return;
+    this.#shares.drop(slot);
     const now = performance.now();
     const running = slot.poll(now);
     const runs = slot.unfinished;
@@ -269,9 +293,24 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
       this.context.attempts.onTerminated(termination, { ...end, slot: number }, process.pid);
     }
     this.#takeOver(lost ? without(runs, lost) : runs);
+    if (slot.isReady) this.#shares.assign(this.jobs.lists);
     this.#slots.replace(slot, reason.message);
     this.fill();
+    this.context.supply.onFreed();
     this.context.supply.onRoom();
+  }
+
+  #classRoom(counts: Counts | null): ClassRoom {
+    const key = classKey(counts);
+    const holding = this.#shares.holding(key);
+    const lists = this.jobs.lists.filter(
+      ({ first }) => first && this.#shares.classOf(first) === key,
+    );
+    return {
+      holding: holding.length,
+      starting: holding.filter((slot) => slot.isEmpty).length,
+      backlog: lists.reduce((sum, { count, first }) => sum + Math.min(count, this.room(first)), 0),
+    };
   }
 
   /** Passes jobs of a dead worker to others or, if their arguments are gone, releases them. */

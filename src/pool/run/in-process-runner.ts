@@ -53,6 +53,8 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     this.#options = options;
   }
 
+  readonly resources = null;
+
   get idle(): number {
     return this.#options.concurrency - this.#running.size;
   }

@@ -2,6 +2,8 @@ import type { LiveOutput } from "../../db/engine/follow.ts";
 import type { RunningJob } from "../../db/engine/pools.ts";
 import type { Profile } from "../../db/engine/profiles.ts";
 import type { JobError, OutcomeState } from "../../domain/attempt.ts";
+import type { Counts } from "../../domain/capabilities.ts";
+import type { Resources } from "../../domain/job-class.ts";
 import type { JobTime } from "../../domain/chunk-size.ts";
 import type { GatheredPage } from "../../domain/upstream.ts";
 import type { JobRun, LeasedJob } from "../wire/leased-job.ts";
@@ -55,6 +57,10 @@ export interface JobSupply {
   mayStart(): boolean;
   /** Whether other pools are alive. */
   hasPeers(): boolean;
+  /** Resources of the pool have become free. */
+  onFreed(): void;
+  /** The amounts that a job of a route takes; null if it counts nothing. */
+  countsOf(routeId: number): Counts | null;
   jobTime(entryPoint: string): JobTime | null;
 }
 
@@ -72,6 +78,8 @@ export interface RunnerContext {
 
 /** Runs the jobs that a pool has claimed. */
 export interface Runner {
+  /** Null if its jobs take nothing that is counted. */
+  readonly resources: Resources | null;
   /** The number of unassigned jobs that an idle worker could run (L4). */
   readonly backlog: number;
   /** The size of the arguments kept here of jobs that have not ended. */

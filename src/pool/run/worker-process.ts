@@ -1,9 +1,12 @@
 import { closeSync, readFileSync } from "node:fs";
 
 import type { JobError } from "../../domain/attempt.ts";
+import type { Provides } from "../../domain/capabilities.ts";
+import type { Share } from "../../domain/ledger.ts";
 import { environmentOf, type WorkerUser } from "./confinement.ts";
 import type { Environment } from "../../db/settings/parameters.ts";
 import { slotVariable, workerEnvironment } from "../wire/environment.ts";
+import { shareEnvironment } from "../wire/share-environment.ts";
 import type { Guard, Watched } from "./guard.ts";
 import { writeArguments } from "../wire/argument-file.ts";
 import { removeJobFolders } from "../wire/job-folder.ts";
@@ -37,10 +40,14 @@ export interface WorkerOptions {
   profiles?: number;
   /** The number of the worker in its pool, from 1. */
   number?: number;
+  /** Its share of the resources of the pool; null if its jobs do not count what they take. */
+  share?: Share | null;
   /** The user that they become; null for the user of the pool. */
   user?: WorkerUser | null;
   /** Kills the processes that it leaves behind. */
   guard?: Guard;
+  /** The resources of the pool, which its jobs share; none by default. */
+  provides?: Provides;
   /** A worker is replaced after N jobs; null for never. */
   jobsMax?: number | null;
   /** … or, between two jobs, when it uses more than N bytes of memory; null for never. */
@@ -86,7 +93,11 @@ export class WorkerProcess {
     const from = notifyFrom ?? "";
     const command = [...program, "worker", root, does, String(profiles), from, ...asUser];
     const watched = (this.#watched = options.guard?.watch() ?? null);
-    const own = { [slotVariable]: String(options.number ?? 1) };
+    const { share = null, provides = {} } = options;
+    const own = {
+      [slotVariable]: String(options.number ?? 1),
+      ...(share ? shareEnvironment(share, "gpu" in provides) : {}),
+    };
     const env = { ...handedOn, ...(user ? environmentOf(user) : {}), ...watched?.mark, ...own };
     this.#oomKills = oomKills;
     const { page, file: pageFile } = SharedPage.create();

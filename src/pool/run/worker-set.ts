@@ -1,4 +1,5 @@
 import type { JobError } from "../../domain/attempt.ts";
+import type { Share } from "../../domain/ledger.ts";
 import { Guard } from "./guard.ts";
 import type { JobRun } from "../wire/leased-job.ts";
 import type { LeasedRun } from "../wire/leased-run.ts";
@@ -74,21 +75,39 @@ export class WorkerSet {
 
   /** Starts missing workers; if the system has no room for more, starts the rest later. */
   startMissing(): void {
-    while (!this.#isStopped && this.#slots.size < this.#wanted) {
-      try {
-        const number = this.#freeNumber();
-        const slot: WorkerSlot = new WorkerSlot(
-          new WorkerProcess({ ...this.#options, number }, this.#oomKills, {
-            onMessage: (message) => this.#listener.onMessage(slot, message),
-            onExit: (reason) => this.#listener.onWorkerExit(slot, reason),
-          }),
-          number,
-        );
-        this.#slots.add(slot);
-      } catch (error) {
-        return this.#starts.failed(error instanceof Error ? error.message : String(error));
-      }
+    while (this.isMissingAny) if (!this.start(null)) return;
+  }
+
+  /** Whether it has fewer workers than wanted. */
+  get isMissingAny(): boolean {
+    return !this.#isStopped && this.#slots.size < this.#wanted;
+  }
+
+  /** Starts a worker with this share; null if the system has no room for it now. */
+  start(share: Share | null): WorkerSlot | null {
+    try {
+      const number = this.#freeNumber();
+      const slot: WorkerSlot = new WorkerSlot(
+        new WorkerProcess({ ...this.#options, number, share }, this.#oomKills, {
+          onMessage: (message) => this.#listener.onMessage(slot, message),
+          onExit: (reason) => this.#listener.onWorkerExit(slot, reason),
+        }),
+        number,
+        share,
+      );
+      this.#slots.add(slot);
+      return slot;
+    } catch (error) {
+      this.#starts.failed(error instanceof Error ? error.message : String(error));
+      return null;
     }
+  }
+
+  /** Ends a worker without jobs, and starts one with this share instead. */
+  exchange(slot: WorkerSlot, share: Share | null): WorkerSlot | null {
+    this.#slots.delete(slot);
+    slot.process.kill();
+    return this.start(share);
   }
 
   /** The lowest number from 1 that no worker has. */

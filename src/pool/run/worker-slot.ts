@@ -1,3 +1,4 @@
+import type { Share } from "../../domain/ledger.ts";
 import type { LiveOutput } from "../../db/engine/follow.ts";
 import type { JobRun, LeasedJob } from "../wire/leased-job.ts";
 import type { LeasedRun, RunList } from "../wire/leased-run.ts";
@@ -42,14 +43,19 @@ export class WorkerSlot {
   /** The jobs that its running job posts, and whether that is under way. */
   readonly calls = new ChildCallParts();
   isPosting = false;
+  /** Its share of the resources, if its jobs count what they take. */
+  readonly share: Share | null;
+  /** Whether its share is taken: it has jobs, or is about to get some. */
+  holdsShare = false;
   readonly #chunks: (Chunk | null)[] = Array.from({ length: chunksPerWorker }, () => null);
   #nextChunk = 0;
   /** Chunks that were sent and may not have been received, even if they were taken back. */
   #sent: { number: number; bytes: number }[] = [];
 
-  constructor(process: WorkerProcess, number: number) {
+  constructor(process: WorkerProcess, number: number, share: Share | null = null) {
     this.process = process;
     this.number = number;
+    this.share = share;
   }
 
   get chunks(): Chunk[] {

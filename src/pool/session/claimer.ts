@@ -9,11 +9,11 @@ import {
   type RunnablePosting,
 } from "../../db/engine/leases.ts";
 import { stopPosting } from "../../db/engine/control.ts";
-import { findServed, readRoutes } from "../../db/engine/routes.ts";
+import { findServed, type RouteHead, readHeads, readRoutes } from "../../db/engine/routes.ts";
 import { fireDue, nextTimes, startDue } from "../../db/engine/starts.ts";
 import { bytesLeft, countLeft } from "./argument-memory.ts";
 import { dropOldest } from "../../domain/drop-oldest.ts";
-import { claimShare, claimSize, type JobTime } from "../../domain/chunk-size.ts";
+import { claimShare, type ClaimRoom, claimSize, type JobTime } from "../../domain/chunk-size.ts";
 import { mayServe, type PoolScope, type RouteInTurn } from "../../domain/route.ts";
 import { Positions } from "./positions.ts";
 import { Turns } from "./turns.ts";
@@ -22,6 +22,8 @@ import { ClaimReader, type ReadJobs } from "./claim-reader.ts";
 import { countJobs } from "../wire/leased-job.ts";
 import { type LeasedRun, sizeOfArguments } from "../wire/leased-run.ts";
 import { Limits } from "./limits.ts";
+import { type ClaimableRoutes, type RouteHeadOrder, JobClasses } from "./job-classes.ts";
+import type { Resources } from "../../domain/job-class.ts";
 import { type RefusalSources, Refusals } from "./refusals.ts";
 import type { Link } from "../link/link.ts";
 
@@ -31,6 +33,10 @@ const routesKept = 100;
 const routesEveryMs = 1_000;
 /** How soon to claim again while a posting is paused. */
 const pausedMs = 50;
+/** … and while jobs wait for resources, unless some become free. */
+const withheldMs = 1_000;
+/** The first jobs of all routes are read this often, if some count what they take. */
+const headsEveryMs = 200;
 /** How long to fire schedules before the next claim. */
 const firingMs = 100;
 
@@ -50,6 +56,8 @@ export interface Room {
   bytes: number;
   /** The time until this pool ends, in ms; Infinity if it has no end. */
   leftMs: number;
+  /** Null if its jobs take nothing that is counted. */
+  resources: Resources | null;
 }
 
 /** New postings, by id: whether a posting has only one job, as far as is known. */
@@ -71,6 +79,9 @@ export class Claimer {
   #routes: RouteInTurn[] = [];
   readonly #turns = new Turns();
   readonly #positions = new Positions();
+  readonly #jobClasses = new JobClasses();
+  #heads: ReadonlyMap<number, RouteHead> = new Map();
+  #headsReadAt = -Infinity;
   #routesReadAt = -Infinity;
   /** The only postings to claim of (O9); null for all. */
   chosen: number[] | null;
@@ -106,8 +117,23 @@ export class Claimer {
   /** Whether there is room for any job at all. */
   hasRoom(room: Room): boolean {
     if (bytesLeft(room.bytes) === 0) return false;
+    const rooms = this.#jobClasses.arePlain ? [room] : this.#jobClasses.rooms(room);
+    return rooms.some((each) => this.#hasRoom(each));
+  }
+
+  #hasRoom(room: ClaimRoom): boolean {
     if (claimSize(null, room).cap > 0) return true;
     return this.#times.all.some(([, time]) => claimSize(time, room).cap > 0);
+  }
+
+  /** The amounts that a job of a route takes; null if it counts nothing. */
+  countsOf(routeId: number) {
+    return this.#jobClasses.countsOf(routeId);
+  }
+
+  /** Whether jobs wait for resources, as far as is known. */
+  get isWithholding(): boolean {
+    return this.#jobClasses.withheld.size > 0;
   }
 
   /**
@@ -122,39 +148,115 @@ export class Claimer {
     await this.refusals.refresh();
     this.limits.expire(performance.now());
     const startBy = Date.now() + this.limits.slackMs; // from before the claim: on the safe side
-    const want = {
-      poolId: this.#poolId,
-      routes: this.#turns.order(this.#served),
-      oldest: this.#isOldestsTurn(),
-      sizes: this.#times.all.map(([entryPoint, time]) => ({
-        entryPoint,
-        ...this.#claimSize(entryPoint, time, room),
-      })),
-      cap: claimSize(null, room).cap,
-      share: claimShare(room.workers, room.workersOfAllPools),
-      skip: this.#skipped,
-      slackMs: this.limits.slackMs,
-      postings: this.chosen,
-    };
-    const single = room.idle > room.backlog ? this.#singleOf(news) : null;
+    const oldest = this.#isOldestsTurn();
+    const classes = await this.#classes(room, oldest, news !== null);
     const hasPaused = this.paused.size > 0; // perhaps no longer when the answer comes
     const { ranges, limited } = await this.#link.ask(async (db) => {
-      if (single === null) return await this.#claimFrom(db, want);
-      const { poolId } = want;
-      const claimed = await claimSingle(db, { poolId, postingId: single, routes: this.routeIds });
-      return claimed.ranges.length > 0 ? claimed : await this.#claimFrom(db, want);
+      const single = await this.#claimSingle(db, classes, news);
+      return single ?? (await this.#claimFirst(db, classes, room, oldest));
     });
     this.limits.note(limited, performance.now());
-    const hasSkipped = hasPaused || limited.length + this.limits.skipped.length > 0;
+    const hasSkipped =
+      hasPaused || this.isWithholding || limited.length + this.limits.skipped.length > 0;
     if (ranges.length === 0) return { ranges, runs: [], unread: [], hasSkipped };
     const bytesMax = bytesLeft(room.bytes);
     const { runs, unread } = await this.#reader.read(ranges, { startBy, bytesMax });
     this.#learnSize(runs);
     // All of one claim is of one route.
     const route = this.#routes.find(({ id }) => id === runs[0]?.posting.routeId);
-    if (route) this.#positions.learn(route.id, ranges, want.oldest, performance.now());
-    if (route && !want.oldest) this.#turns.claimed(route);
+    if (route) this.#positions.learn(route.id, ranges, oldest, performance.now());
+    if (route && !oldest) this.#turns.claimed(route);
+    this.#jobClasses.claimed(
+      classes.find((each) => route && each.routes.includes(route))?.key ?? "",
+    );
     return { ranges, runs, unread, hasSkipped };
+  }
+
+  /** The routes to claim of, by what their jobs take, in the order of their first jobs. */
+  async #classes(room: Room, oldest: boolean, isNews: boolean): Promise<ClaimableRoutes[]> {
+    const { resources } = room;
+    if (resources === null || this.#jobClasses.arePlain) {
+      return [{ key: "", routes: this.#served, room }];
+    }
+    if (!this.#jobClasses.areSeveral) {
+      return this.#jobClasses.claimable({ ...room, resources }, null, performance.now());
+    }
+    const now = performance.now();
+    if (isNews || now > this.#headsReadAt + headsEveryMs) {
+      const heads = await this.#link.ask((db) =>
+        readHeads(db, this.routeIds, this.#skipped, this.chosen),
+      );
+      this.#heads = new Map(heads.map((head) => [head.routeId, head]));
+      this.#headsReadAt = now;
+    }
+    const order = this.#headOrder(oldest);
+    return this.#jobClasses.claimable({ ...room, resources }, { of: this.#heads, order }, now);
+  }
+
+  /** As `best_lane` in the database: by priority, turn and age, or only by age. */
+  #headOrder(oldest: boolean): RouteHeadOrder {
+    if (oldest) return (a, b) => a.postingId - b.postingId;
+    const turns = new Map<number, number>();
+    let turn = 0;
+    for (const id of this.#turns.order(this.#served)) {
+      if (id === null) turn++;
+      else turns.set(id, turn);
+    }
+    const turnOf = ({ routeId }: RouteHead) => turns.get(routeId) ?? 0;
+    return (a, b) => b.priority - a.priority || turnOf(a) - turnOf(b) || a.postingId - b.postingId;
+  }
+
+  /** Claims of the first class that has jobs. */
+  async #claimFirst(
+    db: Db,
+    classes: readonly ClaimableRoutes[],
+    room: Room,
+    oldest: boolean,
+  ): Promise<Claimed> {
+    const all: Claimed = { ranges: [], limited: [] };
+    for (const each of classes) {
+      if (!this.#hasRoom(each.room)) continue;
+      const { ranges, limited } = await this.#claimFrom(db, this.#want(each, room, oldest));
+      all.ranges.push(...ranges);
+      all.limited.push(...limited);
+      if (all.ranges.length > 0) break;
+      this.#headsReadAt = -Infinity; // they were claimed by others
+    }
+    return all;
+  }
+
+  #want({ routes, room: own }: ClaimableRoutes, room: Room, oldest: boolean): Claim {
+    return {
+      poolId: this.#poolId,
+      routes: this.#turns.order(routes.filter(({ id }) => !this.refusals.skipsRoute(id))),
+      oldest,
+      sizes: this.#times.all.map(([entryPoint, time]) => ({
+        entryPoint,
+        ...this.#claimSize(entryPoint, time, own, room.bytes),
+      })),
+      cap: claimSize(null, own).cap,
+      share: claimShare(room.workers, room.workersOfAllPools),
+      skip: this.#skipped,
+      slackMs: this.limits.slackMs,
+      postings: this.chosen,
+    };
+  }
+
+  /** Claims the job of the only posting that can be claimed of; null if that was not possible. */
+  async #claimSingle(
+    db: Db,
+    classes: readonly ClaimableRoutes[],
+    news: News | null,
+  ): Promise<Claimed | null> {
+    const single = this.#singleOf(news);
+    const fitting = classes.filter(({ room }) => room.idle > room.backlog);
+    if (single === null || fitting.length === 0) return null;
+    const claimed = await claimSingle(db, {
+      poolId: this.#poolId,
+      postingId: single,
+      routes: fitting.flatMap(({ routes }) => routes.map(({ id }) => id)),
+    });
+    return claimed.ranges.length > 0 ? claimed : null;
   }
 
   /** The one posting that can be claimed of, if it has one job. */
@@ -195,6 +297,7 @@ export class Claimer {
     const known = new Set(this.#routes.map(({ id }) => id));
     const ended = this.#routes.filter(({ id }) => !ids.has(id)).slice(0, routesKept);
     this.#routes = [...open, ...ended];
+    this.#jobClasses.learn(this.#routes);
     return isNew || open.some(({ id }) => !known.has(id));
   }
 
@@ -204,14 +307,16 @@ export class Claimer {
    */
   async nextMs(): Promise<{ dueMs: number | null; startMs: number | null; anyWaits: boolean }> {
     const skipped = this.#skipped;
-    const routes = this.#served.map(({ id }) => id);
+    const { withheld } = this.#jobClasses;
+    const routes = this.routeIds.filter((id) => !withheld.has(id));
     const { retryMs, startMs, anyWaits } = await this.#link.ask((db) =>
       nextTimes(db, routes, skipped, this.chosen),
     );
     if (startMs !== null && startMs <= 0) await this.#start();
     const limitMs = this.paused.size > 0 ? pausedMs : this.limits.nextMs(performance.now());
-    const dueMs =
-      retryMs === null || limitMs === null ? (retryMs ?? limitMs) : Math.min(retryMs, limitMs);
+    const times = [retryMs, limitMs, withheld.size > 0 ? withheldMs : null];
+    const known = times.filter((each) => each !== null);
+    const dueMs = known.length === 0 ? null : Math.min(...known);
     return { dueMs, startMs, anyWaits };
   }
 
@@ -247,11 +352,16 @@ export class Claimer {
     return oldestEvery > 0 && ++this.#claims % oldestEvery === 0;
   }
 
-  #claimSize(entryPoint: string, time: JobTime, room: Room): { cap: number; floor: number } {
+  #claimSize(
+    entryPoint: string,
+    time: JobTime,
+    room: ClaimRoom,
+    bytes: number,
+  ): { cap: number; floor: number } {
     const { cap, floor } = claimSize(time, room);
     const meanBytes = this.#sizes.get(entryPoint);
     if (meanBytes === undefined) return { cap, floor };
-    const cappedBySize = Math.min(cap, countLeft(bytesLeft(room.bytes), meanBytes));
+    const cappedBySize = Math.min(cap, countLeft(bytesLeft(bytes), meanBytes));
     return { cap: cappedBySize, floor: Math.min(floor, Math.max(cappedBySize, 1)) };
   }
 

@@ -9,6 +9,11 @@ export class Backlog {
     return this.#lists.reduce((sum, { count }) => sum + count, 0);
   }
 
+  /** Jobs that can be passed to a worker together, in their order. */
+  get lists(): readonly RunList[] {
+    return this.#lists;
+  }
+
   get bytes(): number {
     return this.#lists.reduce((sum, { bytes }) => sum + bytes, 0);
   }

@@ -156,8 +156,12 @@ export function alike(runs: readonly LeasedRun[]): RunList[] {
   return lists.map((list) => new RunList(list));
 }
 
-/** Jobs of a lease with a limit are counted together; jobs with a deadline are late together. */
+/**
+ * Jobs of a lease with a limit are counted together; jobs with a deadline are late together. Jobs
+ * of a route take the same resources.
+ */
 const isAlike = (a: JobRun, b: JobRun) =>
+  a.posting.routeId === b.posting.routeId &&
   a.startBy === b.startBy &&
   (a.runningLimit === null ? b.runningLimit === null : a.leaseId === b.leaseId) &&
   (a.posting === b.posting || runsAlike(a.posting, b.posting));

@@ -29,7 +29,7 @@ test("explain says why a job is not running, and how it ended", async () => {
   await db.sql`update pdoflow.pool set state = 'up', heartbeat_at = now() + interval '1 hour'`;
   expect(await explain("2/0")).toBe(
     "2/0 waits because no pool provides gpu (1 live pool); " +
-      "start one with: pdoflow pool --provides gpu.\n",
+      "start one with: pdoflow pool --resource gpu=0.\n",
   );
   await post("--priority", "5");
   await post();

@@ -85,7 +85,7 @@ test("a posting that the pool can never run is an error with the command that ca
     code: 2,
     err: expect.stringContaining(
       "it needs gpu, mem>=16G, which this pool does not provide. " +
-        "Run: pdoflow pool --provides gpu,mem=16G --posting 1",
+        "Run: pdoflow pool --resource gpu=0 --resource mem=16G --posting 1",
     ),
   });
   expect(await run("--posting", "2", "--project", "mine")).toMatchObject({
@@ -95,7 +95,7 @@ test("a posting that the pool can never run is an error with the command that ca
   expect(await run("--posting", "9")).toMatchObject({ code: 4 });
   expect(await run("--posting", "1/7")).toMatchObject({ code: 2 });
   await cli.run("pause", "1");
-  const paused = await run("--posting", "1", "--provides", "gpu,mem=16G");
+  const paused = await run("--posting", "1", "--resource", "gpu", "--resource", "mem=16G");
   expect(paused.err).toContain("posting 1 is paused; resume it with: pdoflow resume 1");
   expect(await cli.states()).toEqual(["1 paused", "2 open"]);
 });
@@ -105,10 +105,10 @@ test("wait says which command starts a pool that can run the jobs, and goes on w
   await cli.post([1], "fn.ts#quick", "--needs", "gpu");
   const wait = cli.start("wait", "1");
   const lines = reader(wait.stderr);
-  await lines.until("no pool is running; start one with: pdoflow pool --provides gpu");
-  const other = cli.start("pool", "--name", "night", "--provides", "gpu");
+  await lines.until("no pool is running; start one with: pdoflow pool --resource gpu=0");
+  const other = cli.start("pool", "--name", "night", "--resource", "gpu");
   await lines.until("all pools serve only other postings; start one with: pdoflow pool");
-  await cli.run("pool", "--once", "--provides", "gpu", "--max-workers", "1");
+  await cli.run("pool", "--once", "--resource", "gpu", "--max-workers", "1");
   expect(await wait.exited).toBe(0);
   other.kill("SIGTERM");
   await other.exited;

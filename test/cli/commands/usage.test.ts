@@ -18,8 +18,8 @@ test("usage compares what a posting used with what it asked for, and suggests ne
   );
   const needs = ["--needs", "cpus=2,mem=2G"];
   await cli.runWith({ input: "[0.1]\n[0.1]\n[0.001]\n" }, "post", "work.ts#work", "-", ...needs);
-  const provides = "cpus=2,mem=2G";
-  await cli.run("pool", "--max-workers", "1", "--once", "--provides", provides);
+  const resources = ["--resource", "cpus=2", "--resource", "mem=2G"];
+  await cli.run("pool", "--max-workers", "1", "--once", ...resources);
   const [posting] = documentOf("usage", (await cli.run("usage", "--json")).out).postings;
   if (!posting) throw new Error("expected a posting");
   expect(posting).toMatchObject({

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { parseNeeds, parseProvides } from "../../../src/domain/capabilities.ts";
+import { parseNeeds, parseResources } from "../../../src/domain/capabilities.ts";
 import { explainJob } from "../../../src/cli/diagnosis/explain.ts";
 import type { EdgeFacts } from "../../../src/domain/edge-text.ts";
 import type { JobFacts } from "../../../src/db/read/explain.ts";
@@ -128,22 +128,32 @@ test.each<[Partial<JobFacts>, string]>([
     {
       route: gpu,
       pools: [
-        { provides: parseProvides("mem=64G"), posters: null, refuses: false, servesOthers: false },
+        {
+          provides: parseResources(["mem=64G"]),
+          posters: null,
+          refuses: false,
+          servesOthers: false,
+        },
       ],
     },
     "42/7 waits because no pool provides gpu (1 live pool); start one with: " +
-      "pdoflow pool --provides gpu,mem=16G.",
+      "pdoflow pool --resource gpu=0 --resource mem=16G.",
   ],
   [
     {
       route: gpu,
       pools: [
-        { provides: parseProvides("gpu"), posters: null, refuses: false, servesOthers: false },
-        { provides: parseProvides("mem=64G"), posters: null, refuses: false, servesOthers: false },
+        { provides: parseResources(["gpu"]), posters: null, refuses: false, servesOthers: false },
+        {
+          provides: parseResources(["mem=64G"]),
+          posters: null,
+          refuses: false,
+          servesOthers: false,
+        },
       ],
     },
     "42/7 waits because no pool provides all of gpu, mem>=16G (2 live pools); start one with: " +
-      "pdoflow pool --provides gpu,mem=16G.",
+      "pdoflow pool --resource gpu=0 --resource mem=16G.",
   ],
   [
     { pools: [{ provides: {}, posters: ["bob"], refuses: false, servesOthers: false }] },

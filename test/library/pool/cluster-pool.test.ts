@@ -29,13 +29,13 @@ test("a pool is `pdoflow pool`, with the database in its environment alone", asy
 test("its resources, and the posters that it serves, are options of the command", async () => {
   await using program = await stub(obedient);
   const { binary } = program;
-  const kind = { provides: "gpu,mem=64G", onlyMine: true, profilePercent: 12.5 };
+  const kind = { resources: ["gpu=0,1", "mem=64G"], onlyMine: true, profilePercent: 12.5 };
   await using mine = new ClusterPool({ binary, ...kind });
   await using ours = new ClusterPool({ binary, posters: ["ann", "bob"], env: ["A", "B_*"] });
   await until(async () => (await program.calls()).length === 2);
   expect([isAlive(mine.pid), isAlive(ours.pid)]).toEqual([true, true]);
   const calls = (await program.calls()).join();
-  expect(calls).toContain(" --provides gpu,mem=64G --only-mine --profile=12.500%");
+  expect(calls).toContain(" --resource gpu=0,1 --resource mem=64G --only-mine --profile=12.500%");
   expect(calls).toContain(" --env A,B_* --posters ann,bob");
 });
 

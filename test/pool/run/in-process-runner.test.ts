@@ -40,6 +40,8 @@ test("L4: of a lease with a limit no more run at a time, and others run beside i
         mayStart: () => true,
         hasPeers: () => false,
         jobTime: () => null,
+        onFreed: nothing,
+        countsOf: () => null,
       },
       readResults: () => Promise.reject(new Error("nothing gathers")),
       post: () => Promise.reject(new Error("no job posts")),

@@ -15,6 +15,7 @@ const pool = {
 
 const oneIdle = {
   ...{ workers: 1, workersOfAllPools: 1, idle: 1, backlog: 0, bytes: 0 },
+  resources: null,
   leftMs: Infinity,
 };
 

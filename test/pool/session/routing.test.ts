@@ -23,9 +23,9 @@ test("jobs only go to pools that provide what they need", async () => {
   await cli.runWith({ input }, "post", "id.ts#id", "-");
   await cli.run("pool", "--once");
   expect(await done(db)).toEqual([0, 2]);
-  await cli.run("pool", "--once", "--provides", "gpu,mem=8G");
+  await cli.run("pool", "--once", "--resource", "gpu", "--resource", "mem=8G");
   expect(await done(db)).toEqual([0, 2]);
-  await cli.run("pool", "--once", "--provides", "gpu,mem=64G");
+  await cli.run("pool", "--once", "--resource", "gpu", "--resource", "mem=64G");
   expect(await done(db)).toEqual([2, 2]);
 });
 
@@ -56,5 +56,5 @@ test("needs and provisions that can't be read are refused", async () => {
   const post = await cli.runWith({ input }, "post", "id.ts#id", "-", "--needs", "mem>16G");
   expect(post).toMatchObject({ code: 2 });
   expect(post.err).toContain('found "mem>16G"');
-  expect(await cli.run("pool", "--once", "--provides", "=4")).toMatchObject({ code: 2 });
+  expect(await cli.run("pool", "--once", "--resource", "=4")).toMatchObject({ code: 2 });
 });
