@@ -70,13 +70,15 @@ export function sliceUsage(spans: UsageSpans, from: number, to: number): UsageSp
   return new Float64Array(parts);
 }
 
-/** The same, with at least this peak for the attempt at an index. */
+/** The same, with at least this peak for the attempt at an index, if it was measured alone. */
 export function raisePeak(spans: UsageSpans, index: number, peakBytes: number): UsageSpans {
   const raised = spans.slice();
   let first = 0;
   for (let at = 0; at < raised.length; at += stride) {
-    first += raised[at] ?? 0;
+    const count = raised[at] ?? 0;
+    first += count;
     if (index >= first) continue;
+    if (count > 1) break;
     raised[at + peakAt] = larger(raised[at + peakAt] ?? NaN, peakBytes);
     break;
   }

@@ -38,11 +38,12 @@ test("what is cut adds up to the whole, wherever it is cut", () => {
   expect(totalUsage([spanOf(3, unmeasured)])).toEqual(unmeasured);
 });
 
-test("a peak is raised for the attempt that it belongs to, and never lowered", () => {
+test("a peak is raised for an attempt that was measured alone, and never lowered", () => {
   const peaks = (raised: Float64Array) => [...eachUsage(raised)].map(({ peakBytes }) => peakBytes);
   expect(peaks(raisePeak(spans, 4, 99)).slice(3)).toEqual([1_040, 99, 1_007]);
   expect(peaks(raisePeak(spans, 5, 5_000)).slice(3)).toEqual([1_040, NaN, 5_000]);
   expect(peaks(raisePeak(spans, 5, 5))).toEqual(peaks(spans));
+  expect(peaks(raisePeak(spans, 2, 5_000))).toEqual(peaks(spans));
 });
 
 test("anything but spans has no attempts", () => {

@@ -32,6 +32,8 @@ const poolEnded: TerminationReason = {
   error: { name: "PoolEnded", message: "the pool was ended" },
 };
 
+const peakOfThisProcess = () => 1_024 * process.resourceUsage().maxRSS;
+
 /** Runs jobs in worker processes: keeps the processes alive and distributes jobs to them. */
 export class Dispatcher extends BaseRunner<WorkerRun> {
   readonly #options: WorkerOptions;
@@ -126,6 +128,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     const { chunk, position, job } = running;
     const { graceMs } = job.posting;
     slot.termination = { job, ...reason };
+    running.watch.sample(); // the processes may be killed
     this.#replace(slot); // starts no other job, which would be killed with the worker of this one
     const hasSignal = slot.process.page.hasSignal(running);
     const name = reason.state === "cancelled" ? "Cancelled" : "Timeout";
@@ -162,7 +165,10 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
   #receive(slot: WorkerSlot, message: WorkerMessage): void {
     if (!this.#slots.has(slot)) return; // abandoned: other pools may have its jobs by now
     const { supply } = this.context;
-    if (message.kind === "ready") this.#slots.ready(slot);
+    if (message.kind === "ready") {
+      slot.spentCpu = message.spentCpu;
+      this.#slots.ready(slot);
+    }
     if (message.kind === "lacking")
       supply.onReturned(slot.takeBack(message), { missingCode: message.reason });
     if (message.kind === "late") {
@@ -180,6 +186,10 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
 
   /** Returns false if the message, forged by user code, names jobs that cannot have ended. */
   #ended(slot: WorkerSlot, ends: Ends): boolean {
+    slot.spentCpu = ends.spentCpu;
+    const { running } = slot;
+    if (running?.chunk === ends.chunk && running.watch.peakBytes > 0)
+      ends.raisePeak(running.position, running.watch.peakBytes);
     for (let i = 0; i < ends.count;) {
       const count = slot.process.output.isCut ? 0 : ends.doneFrom(i);
       const ended = count > 0 ? this.#done(slot, ends, i, count) : this.#endedOne(slot, ends, i);
@@ -284,13 +294,12 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
       const crash: Termination = { job: lost, state: "failed", error: reason };
       const { termination: asked } = slot;
       const termination = asked && isSameJob(asked.job, lost) ? asked : crash;
-      const end = lostResult(
-        termination,
-        now - (running?.since ?? now),
-        slot.process.output.last(),
-      );
-      const { number, process } = slot;
-      this.context.attempts.onTerminated(termination, { ...end, slot: number }, process.pid);
+      const { number: slotNumber, process } = slot;
+      const end = lostResult(termination, now - (running?.since ?? now), process.output.last());
+      const usage =
+        running?.watch.usageAtDeath(process.totals, slot.spentCpu, peakOfThisProcess()) ?? null;
+      const details = { ...end, slot: slotNumber, usage };
+      this.context.attempts.onTerminated(termination, details, process.pid);
     }
     this.#takeOver(lost ? without(runs, lost) : runs);
     if (slot.isReady) this.#shares.assign(this.jobs.lists);
@@ -324,7 +333,10 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     let hasFreed = false;
     for (const slot of this.#slots) {
       const run = running.find((each) => each === slot.running);
-      if (run && now - run.since >= watchEveryMs) slot.process.output.bound();
+      if (run && now - run.since >= watchEveryMs) {
+        slot.process.output.bound();
+        run.watch.poll(now - run.since);
+      }
       hasFreed = slot.dropArguments() || hasFreed;
     }
     this.#steal(now);

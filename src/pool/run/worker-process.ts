@@ -15,6 +15,7 @@ import { closeOutputFile, createOutputFile } from "../wire/output-file.ts";
 import { parseWorkerMessage, type PoolMessage, type WorkerMessage } from "../wire/protocol.ts";
 import { createUnnamedFile } from "../wire/unnamed-file.ts";
 import { SharedPage } from "../wire/shared-page.ts";
+import type { WorkerTotals } from "./attempt-watch.ts";
 import { PrintedOutput } from "./printed-output.ts";
 import { workerDeath } from "./worker-death.ts";
 import type { Spool } from "../wire/spool.ts";
@@ -206,6 +207,14 @@ export class WorkerProcess {
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
     }
+  }
+
+  /** What it used in its life; null before its end. */
+  get totals(): WorkerTotals | null {
+    const usage = this.#process.resourceUsage();
+    if (!usage) return null;
+    const { cpuTime, maxRSS } = usage;
+    return { userUs: Number(cpuTime.user), systemUs: Number(cpuTime.system), peakBytes: maxRSS };
   }
 
   /** Its memory use in bytes; 0 if the system does not report it. */

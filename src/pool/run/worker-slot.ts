@@ -6,7 +6,9 @@ import { ChildCallParts } from "../wire/child-call.ts";
 import { packIds } from "../wire/protocol.ts";
 import { chunksPerWorker } from "../wire/shared-page.ts";
 import type { RunningAttempt } from "./base-runner.ts";
+import { AttemptWatch } from "./attempt-watch.ts";
 import { Chunk } from "./chunk.ts";
+import type { SpentCpu } from "../wire/ends.ts";
 import { ResultParts } from "./result-parts.ts";
 import type { Termination } from "./runner.ts";
 import type { WorkerProcess } from "./worker-process.ts";
@@ -24,6 +26,7 @@ const busyMs = 50;
 export interface WorkerRun extends RunningAttempt {
   chunk: number;
   position: number;
+  watch: AttemptWatch;
 }
 
 /** One worker: its process, its chunks, and its running job. */
@@ -40,6 +43,8 @@ export class WorkerSlot {
   /** The results of upstreams that its job reads. */
   readonly results = new ResultParts();
   jobsEnded = 0;
+  /** The CPU time that it has used before its running job. */
+  spentCpu: SpentCpu = null;
   /** The jobs that its running job posts, and whether that is under way. */
   readonly calls = new ChildCallParts();
   isPosting = false;
@@ -226,7 +231,11 @@ export class WorkerSlot {
     const before = this.running;
     if (seen && before?.chunk === seen.chunk && before.position === seen.position) return before;
     const job = seen && this.peek(seen.chunk, seen.position);
-    this.running = seen && job ? { job, ...seen, since: now, progress: null } : null;
+    const { pid } = this.process;
+    this.running =
+      seen && job
+        ? { job, ...seen, since: now, progress: null, watch: new AttemptWatch(pid, job) }
+        : null;
     return this.running;
   }
 }

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import {
   type AttemptUsage,
   attemptsIn,
+  raisePeak,
   sliceUsage,
   spanOf,
   unmeasured,
@@ -228,6 +229,12 @@ export class Ends {
       if (i >= this.count) throw unsound(`expected an end ${i}`);
       this.#singles.set(i, single);
     }
+  }
+
+  /** The pool has seen that the job at a position used at least this much memory. */
+  raisePeak(position: number, peakBytes: number): void {
+    const { usage } = this.#columns;
+    if (usage) this.#columns.usage = raisePeak(usage, position - this.#first, peakBytes);
   }
 
   position(i: number): number {

@@ -55,6 +55,16 @@ beforeAll(async () => {
        await process.exited;
        return Number(process.resourceUsage()?.cpuTime.total) / 1000;
      }
+     export function die(bytes: number) {
+       spin(300);
+       allocate(bytes);
+       process.kill(process.pid, "SIGKILL");
+     }
+     export async function together(count: number) {
+       const source = "const a = Buffer.alloc(100e6, 1); await Bun.sleep(600); a.fill(2)";
+       const all = Array.from({ length: count }, () => Bun.spawn([process.execPath, "-e", source]));
+       await Promise.all(all.map(({ exited }) => exited));
+     }
      const [name, value] = process.argv.slice(2);
      if (import.meta.main && name === "spin") spin(Number(value));
      if (import.meta.main && name === "allocate") allocate(Number(value));`,
@@ -69,7 +79,14 @@ afterAll(async () => {
 /** Runs these jobs in one worker, one after the other. */
 async function usedBy(entryPoint: string, args: readonly unknown[]): Promise<Used[]> {
   const input = args.map((each) => `${JSON.stringify([each])}\n`).join("");
-  const posted = await cli.runWith({ input }, "post", `work.ts#${entryPoint}`, "-");
+  const posted = await cli.runWith(
+    { input },
+    "post",
+    `work.ts#${entryPoint}`,
+    "-",
+    "--max-attempts",
+    "1",
+  );
   await cli.run("pool", "--max-workers", "1", "--once");
   return await readUsed(posted.out);
 }
@@ -147,4 +164,33 @@ test("short jobs add up to the CPU time of their worker", async () => {
     from pdoflow.outcome_run where posting_id = (select max(posting_id) from pdoflow.outcome_run)`;
   expect(row).toEqual({ runs: expect.any(Number), numbers: 5 });
   expect(row?.["runs"]).toBeLessThan(200);
+});
+
+test("a job whose worker dies has the CPU time and the peak until then", async () => {
+  const [, used] = await usedBy("die", [1, 600e6]); // more than any pool: its memory is the least
+  expect(used).toMatchObject({ readBytes: null, writtenBytes: null });
+  expect(used?.peakBytes).toBeGreaterThan(600e6);
+  expect(used?.cpuMs).toBeWithin(300, 1_500);
+});
+
+test("a command that is killed for its timeout has the CPU time that the pool has seen", async () => {
+  const stubborn = "trap '' TERM; while :; do :; done # {}";
+  const timeout = ["--timeout", "1s", "--grace", "100ms", "--max-attempts", "1"];
+  const posted = await cli.run("post", ...timeout, "--", stubborn, ":::", "1");
+  await cli.run("pool", "--max-workers", "1", "--commands", "--once");
+  const [used] = await readUsed(posted.out);
+  expect(used?.cpuMs).toBeGreaterThan(250); // on a busy machine
+  expect(used?.peakBytes).toBeLessThan(20e6);
+});
+
+test("a command that uses less memory than its worker has the peak that its pool has seen", async () => {
+  const posted = await cli.run("post", "--", "sleep 0.3", ":::", "1");
+  await cli.run("pool", "--max-workers", "1", "--commands", "--once");
+  const [used] = await readUsed(posted.out);
+  expect(used?.peakBytes).toBeWithin(500_000, 20e6);
+});
+
+test("child processes that run together count together", async () => {
+  const [used] = await usedBy("together", [3]);
+  expect(used?.peakBytes).toBeWithin(3 * 100e6, 3 * 250e6);
 });
