@@ -231,11 +231,12 @@ end $$;
 create function pdoflow.upkeep_posters() returns text[] language sql stable as
 $$ select case when not pdoflow.runs_all() then pdoflow.run_posters() end $$;
 
--- Opens the postings that start now, and cancels those whose deadline has passed.
+-- Opens the postings that start now, and cancels late postings.
 create function pdoflow.pool_start_due() returns integer language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.expire_due(pdoflow.upkeep_routes());
+  perform pdoflow.expire_unbegun(pdoflow.upkeep_routes());
   return pdoflow.start_due(pdoflow.upkeep_routes());
 end $$;
 

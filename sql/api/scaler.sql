@@ -49,6 +49,10 @@ begin
       where deadline <= now() and ended_at is null and state <> 'cancelled'
         and route_id = any (v_routes))
     or exists (
+      select from pdoflow.posting
+      where start_by <= now() and ended_at is null and state <> 'cancelled'
+        and route_id = any (v_routes))
+    or exists (
       select from (
         select * from pdoflow.edge where met_at is null and not lapsed
         order by posting_id limit 1000) e

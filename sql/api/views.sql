@@ -137,7 +137,8 @@ select p.id, p.name, p.entry_point, r.poster, r.poster_os, p.state::text as stat
        p.job_count - t.running - t.retrying - t.done - t.failed - t.cancelled as waiting,
        t.running,
        t.retrying, t.done, t.failed, t.cancelled, p.posted_at, p.ended_at,
-       nullif(r.project, '') as project, p.waits, pdoflow.is_blocked(p) as is_blocked, p.deadline
+       nullif(r.project, '') as project, p.waits, pdoflow.is_blocked(p) as is_blocked, p.deadline,
+       p.start_by
 from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
   cross join lateral (
     select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,

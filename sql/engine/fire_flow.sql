@@ -1,5 +1,5 @@
 -- Schedules that post a flow (H4). Their jobs are a JSON text:
---   {"name": "night", "spec": {}, "stages": [
+--   {"name": "night", "spec": {}, "onEnd": "slack", "stages": [
 --     {"stage": "reduce", "run": "reduce.ts#main", "jobs": [[1], [2]], "options": {}},
 --     {"stage": "sum", "run": "sum.ts#main", "jobs": {"over": "reduce"},
 --      "options": {"after": [{"stage": "check", "kind": "any"}]}}]}
@@ -78,6 +78,10 @@ declare
 begin
   v_row.id := v.id;
   v_row.flow_id := v.flow_id;
+  if exists (select from pdoflow.flow
+             where id = v.flow_id and coalesce(on_end, on_failure) is not null) then
+    v_row.notified := -1; -- P18
+  end if;
   v_row.stage := pdoflow.name_option('stage', coalesce((p_stage -> 'stage')::jsonb, 'null'));
   if v_row.stage is null then
     perform pdoflow.refuse_option('stage', 'the name of a stage', 'null');
@@ -116,9 +120,11 @@ declare
   v_new bigint[];
   v_ids jsonb := '{}';
 begin
-  insert into pdoflow.flow (name, poster, poster_os, key, spec)
+  insert into pdoflow.flow (name, poster, poster_os, key, spec, on_end, on_failure)
   values (s.flow_name, s.poster, s.poster_os, p_key,
-          coalesce(s.jobs::json -> 'spec', '{}')::jsonb)
+          coalesce(s.jobs::json -> 'spec', '{}')::jsonb,
+          pdoflow.receivers_option('onEnd', coalesce(s.jobs::jsonb -> 'onEnd', 'null')),
+          pdoflow.receivers_option('onFailure', coalesce(s.jobs::jsonb -> 'onFailure', 'null')))
   on conflict (poster, poster_os, key) where key is not null do nothing
   returning id into v.flow_id;
   if v.flow_id is null then

@@ -91,6 +91,16 @@ exception when datetime_field_overflow or invalid_datetime_format then
   perform pdoflow.refuse_option(p_key, 'an existing date and time', p_value);
 end $$;
 
+-- The same, or a number of milliseconds from now.
+create function pdoflow.limit_option(p_key text, p_value jsonb) returns timestamptz
+language plpgsql as $$
+begin
+  if jsonb_typeof(p_value) = 'number' then
+    return now() + pdoflow.whole_option(p_key, p_value, 1, 31536000000) * interval '1 ms';
+  end if;
+  return pdoflow.moment_option(p_key, p_value);
+end $$;
+
 -- Whether a value is a list of needs: [["disk", "has"], ["mem", ">=", 1024], ["gpu", "=", 1]]. With
 -- a number, "=" is an amount that a job takes.
 create function pdoflow.is_needs(p_value jsonb) returns boolean language plpgsql immutable as $$
@@ -153,7 +163,7 @@ declare
 begin
   if p_value = 'null' and p_key not in ('name', 'key', 'jobKey', 'timeoutMs', 'maxFailures',
     'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project', 'command',
-    'deadline', 'gather', 'gatherSize', 'flowId', 'stage', 'onEnd', 'onFailure') then
+    'deadline', 'startBy', 'gather', 'gatherSize', 'flowId', 'stage', 'onEnd', 'onFailure') then
     perform pdoflow.refuse_option(p_key, 'a value', p_value);
   end if;
   case p_key
@@ -187,7 +197,8 @@ begin
     when 'ifBlocked' then
       v.if_blocked := pdoflow.text_option(
         p_key, p_value, v_text in ('hold', 'cancel', 'run'), 'hold, cancel or run');
-    when 'deadline' then v.deadline := pdoflow.moment_option(p_key, p_value);
+    when 'deadline' then v.deadline := pdoflow.limit_option(p_key, p_value);
+    when 'startBy' then v.start_by := pdoflow.limit_option(p_key, p_value);
     when 'onEnd' then v.on_end := pdoflow.receivers_option(p_key, p_value);
     when 'onFailure' then v.on_failure := pdoflow.receivers_option(p_key, p_value);
     when 'flowId' then v.flow_id := pdoflow.flow_option(p_value);
@@ -224,7 +235,7 @@ begin
 end $$;
 
 -- Raises an error for options other than p_allowed, and for a list of priorities: for postings that
--- are made later.
+-- are made later. Their times are given from then on, in milliseconds.
 create function pdoflow.require_options(p_options jsonb, p_allowed text[], p_fault text)
 returns void language plpgsql as $$
 declare
@@ -237,7 +248,9 @@ begin
             where key <> all (p_allowed || array[
               'name', 'priority', 'needs', 'project', 'maxAttempts', 'backoffMs', 'timeoutMs',
               'graceMs', 'stopAfter', 'maxFailures', 'maxFailuresPercent', 'maxRunning', 'maxRate',
-              'keepsResults', 'keepsOutput', 'keepMs', 'onEnd', 'onFailure']));
+              'keepsResults', 'keepsOutput', 'keepMs', 'onEnd', 'onFailure'])
+              and not (key in ('deadline', 'startBy')
+                       and jsonb_typeof(p_options -> key) = 'number'));
   if v_key is not null then
     raise exception 'option %: %', v_key, p_fault using errcode = 'PF002';
   elsif jsonb_typeof(p_options -> 'priority') = 'array' then

@@ -35,6 +35,7 @@ create table pdoflow.posting (
   waits boolean not null default false,
   if_blocked text not null default 'hold' check (if_blocked in ('hold', 'cancel', 'run')),
   deadline timestamptz,
+  start_by timestamptz,
   gather bigint,
   gather_size integer,
   schedule text,
@@ -93,6 +94,7 @@ comment on table pdoflow.posting is
   P15 It has a job for each element of the list that the one job of the posting expands returned,
       for which it waits. Until then it has no jobs and no lane. It is expanded once.
   P16 schedule and scheduled_at are the name of the schedule that posted it, and the nominal time.
+  P17 If none of its jobs has begun at start_by, it is cancelled. Null once that was decided.
   P18 on_end and on_failure name the receivers of its notifications (sql/engine/notification.sql).
       reopened counts how often it went on after it had come to rest. notified is the count at its
       last notification, -1 before the first; null if neither it nor its flow has receivers.
@@ -105,6 +107,9 @@ where run_at is not null and state = 'open';
 -- Serves: the postings whose deadline has passed.
 create index posting_deadline on pdoflow.posting (deadline)
 where deadline is not null and ended_at is null;
+-- Serves: the postings whose jobs should have begun.
+create index posting_start_by on pdoflow.posting (start_by)
+where start_by is not null and ended_at is null;
 -- Serves: the postings of a flow.
 create index posting_flow on pdoflow.posting (flow_id, stage, id) where flow_id is not null;
 -- Serves: the postings that came to rest since their last notification.

@@ -4,7 +4,7 @@ import { givenOptions, laterOptions } from "./later-options.ts";
 import { parse } from "./parse.ts";
 import type { OptionsInput } from "./posting-options.ts";
 
-const names = [...laterOptions, "runAt", "deadline"] as const;
+const names = [...laterOptions, "runAt", "deadline", "startBy"] as const;
 type ChildOption = (typeof names)[number];
 
 /**

@@ -16,7 +16,7 @@ const named = new RegExp(`^(?:${day})?(?:(?:^|[T ])(${clock}))?(Z|[+-]\\d\\d:\\d
  * offset. Null for any other text.
  */
 export function timeNamed(text: string, now: Date): string | null {
-  if (later.test(text)) return inFuture(text, now).toISOString();
+  if (later.test(text)) return new Date(now.getTime() + durationOf(text)).toISOString();
   const [, word, date, time, offset] = named.exec(text) ?? [];
   const at = `T${time === undefined ? "00:00" : time.replace(/^\d:/, "0$&")}`;
   const hasDay = word !== undefined || date !== undefined;
@@ -36,12 +36,16 @@ export function localText(date: Date): string {
   return `${dayAfter(date, 0)} ${time}`;
 }
 
-function inFuture(text: string, now: Date): Date {
-  let ms = now.getTime();
+/** The milliseconds of a duration such as 6h, +6h or 1h30m; null for any other text. */
+export const durationNamed = (text: string): number | null =>
+  later.test(text.startsWith("+") ? text : `+${text}`) ? durationOf(text) : null;
+
+function durationOf(text: string): number {
+  let ms = 0;
   for (const [, amount = "", unit = ""] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
     ms += Number(amount) * (units[unit] ?? 1);
   }
-  return new Date(ms);
+  return ms;
 }
 
 const existing = (text: string): string | null => (Number.isNaN(Date.parse(text)) ? null : text);

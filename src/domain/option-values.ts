@@ -59,6 +59,13 @@ export const Moment: v.GenericSchema<Date | string, string> = v.pipe(
   v.transform(isoOf),
 );
 
+/** A moment, or a number of milliseconds from the moment of posting, by the database's clock. */
+export const TimeLimit: v.GenericSchema<Date | string | number, string | number> = v.union(
+  [Moment, milliseconds(1)],
+  'expected a Date, a moment with its zone such as "2026-01-01T02:00:00Z", or whole milliseconds ' +
+    "from the moment of posting, up to a year",
+);
+
 export const Name = text(
   "expected a letter, followed by at most 99 letters, digits or _.:+-",
   (name) => postingNamePattern.test(name),

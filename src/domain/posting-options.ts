@@ -17,6 +17,7 @@ import {
   Project,
   Receivers,
   ShortName,
+  TimeLimit,
   whole,
 } from "./option-values.ts";
 import { Rate } from "./rate.ts";
@@ -214,13 +215,24 @@ export const postingOptions = {
     help: "if a posting that it waits for fails: hold, cancel or run this one (default: hold)",
   },
   /**
-   * Cancel the posting if it has not ended at this time, such as `"2026-01-01T02:00:00Z"`; in
-   * TypeScript also a Date (default: none).
+   * Cancel the posting if it has not ended at this time, such as `"2026-01-01T02:00:00Z"`, or this
+   * many milliseconds after it was posted; in TypeScript also a Date (default: none).
    */
   deadline: {
-    schema: orNull(Moment),
+    schema: orNull(TimeLimit),
     flag: { name: "--deadline", value: "TIME", kind: "deadline", isPostOnly: true },
-    help: "cancel the posting if it has not ended by this time: 6h, 18:00 or as in --run-at",
+    help:
+      "cancel the posting if it has not ended by this time: 6h after posting, 18:00 or as in " +
+      "--run-at",
+  },
+  /**
+   * Cancel the posting if none of its jobs has begun at this time; as for `deadline` (default:
+   * none).
+   */
+  startBy: {
+    schema: orNull(TimeLimit),
+    flag: { name: "--start-by", value: "TIME", kind: "deadline", isPostOnly: true },
+    help: "cancel the posting if none of its jobs has begun by this time, as in --deadline",
   },
   /**
    * `pdoflow prune` does not delete the posting until this many milliseconds after its end

@@ -9,6 +9,11 @@ interface KeptJobs {
   text: string;
 }
 
+interface Receivers {
+  onEnd: string | null;
+  onFailure: string | null;
+}
+
 /** The stages of a flow as they were posted, to be posted again by a schedule. */
 export class RecordedFlow {
   readonly #stages: string[] = [];
@@ -45,9 +50,9 @@ export class RecordedFlow {
   }
 
   /** As `schedule_flow` takes it. */
-  textOf(name: string, spec: FlowSpec): string {
-    const head = JSON.stringify({ name, spec });
-    return `${head.slice(0, -1)},"stages":[${this.#stages.join(",")}]}`;
+  textOf(head: { name: string; spec: FlowSpec } & Receivers): string {
+    const text = JSON.stringify(head);
+    return `${text.slice(0, -1)},"stages":[${this.#stages.join(",")}]}`;
   }
 
   #nameOf(id: number): string {

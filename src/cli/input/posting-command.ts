@@ -220,12 +220,23 @@ export abstract class PostingCommand extends PostingFlags {
     if (note !== null) this.say(`${flag} ${text}: ${note}`);
   }
 
+  /** The same for a time after which the posting is cancelled, unless it counts from posting. */
+  #sayLimit(
+    flag: string,
+    text: string | undefined,
+    limit: string | number | null | undefined,
+    what: string,
+  ): void {
+    if (typeof limit === "number") return;
+    this.#sayMoment(flag, text, `the posting is cancelled if it ${what} at ${limit}`);
+  }
+
   /** The posting that the options describe. @throws {InvalidInput} */
   newPosting(entryPoint: EntryPoint): NewPosting {
     const { separator: _, format: _format, maxFailures, ...options } = this.parseOptions();
     this.#sayMoment("--run-at", this.runAt, `the jobs start at ${options.runAt}`);
-    const end = `the posting is cancelled if it has not ended at ${options.deadline}`;
-    this.#sayMoment("--deadline", this.deadline, end);
+    this.#sayLimit("--deadline", this.deadline, options.deadline, "has not ended");
+    this.#sayLimit("--start-by", this.startBy, options.startBy, "has not begun");
     const { maxAttempts = 1, stopAfter = 0, keepsOutput = "all" } = options;
     return {
       ...options,

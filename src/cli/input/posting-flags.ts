@@ -68,6 +68,7 @@ export abstract class PostingFlags extends PdoflowCommand {
   declare readonly project: string | undefined;
   declare readonly runAt: string | undefined;
   declare readonly deadline: string | undefined;
+  declare readonly startBy: string | undefined;
   declare readonly ifBlocked: string | undefined;
 
   constructor(command: "post" | "run") {

@@ -39,15 +39,18 @@ export class ScheduledFlow extends FlowPostCommand {
   async #record(db: Db, flow: FlowFile): Promise<string> {
     const recorded = new RecordedFlow();
     const { name } = flow;
+    const onEnd = this.onEnd ?? flow.onEnd;
+    const onFailure = this.onFailure ?? flow.onFailure;
     let text = "";
+    const osUser = this.context.osUser();
     const posting = db.sql.begin(async (sql) => {
       const flowDb = transactionDb(db, sql);
-      const { flowId } = await beginFlow(flowDb, { name, osUser: this.context.osUser() });
+      const { flowId } = await beginFlow(flowDb, { name, osUser, onEnd, onFailure });
       const { spec } = await postStages(flowDb, flow, {
         ...{ flowId, context: this.context, kept: new Map(), recorded },
         note: (text: string) => this.say(text),
       });
-      text = recorded.textOf(name, spec);
+      text = recorded.textOf({ name, spec, onEnd, onFailure });
       throw new TakenBack();
     });
     await posting.catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
 import { durationUnits } from "../../domain/duration-units.ts";
-import { timeNamed } from "../../domain/local-time.ts";
+import { durationNamed, timeNamed } from "../../domain/local-time.ts";
 
 /** A whole number on the command line, from `min` to `max`. */
 export const wholeNumber = (min: number, max: number) =>
@@ -51,9 +51,12 @@ export const localMoment = v.pipe(
   v.transform((text) => new Date(text).toISOString()),
 );
 
-/** The same, and a duration such as 6h from now. */
-export const deadline = v.pipe(
-  v.string(),
-  v.transform((text) => text.replace(/^\d[\d.]*(ms|[smhd])/, "+$&")),
-  localMoment,
+/** The same, or a duration such as 6h in milliseconds, which the database adds to its time. */
+export const deadline = v.lazy((text) =>
+  typeof text === "string" && durationNamed(text) !== null
+    ? v.pipe(
+        v.string(),
+        v.transform((text) => Math.round(durationNamed(text) ?? 0)),
+      )
+    : localMoment,
 );

@@ -22,7 +22,7 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   waiting: [
     ...["--after", "--after-any", "--after-failed", "--after-start", "--after-each"],
     ...["--tolerate"],
-    ...["--if-blocked", "--deadline", "--on-end", "--on-failure"],
+    ...["--if-blocked", "--deadline", "--start-by", "--on-end", "--on-failure"],
   ],
   limits: [
     ...["--timeout", "--grace", "--max-running", "--max-rate", "--stop-after", "--max-failures"],

@@ -35,8 +35,8 @@ export async function readKnownPosting({ sql, schema }: Db, id: number): Promise
     where p.id = ${id}`;
   if (!row) throw new Error(`posting ${id} was pruned a moment ago`);
   const { state, jobCount, rateCount, rateMs } = row;
-  // Once it has started, nothing says when it was to start. +6h is another time now.
-  const omitted = { runAt: undefined, deadline: undefined };
+  // Once it has started, nothing says when it was to start. 6h is another time now.
+  const omitted = { runAt: undefined, deadline: undefined, startBy: undefined };
   const options = { ...row, maxRate: rateText(rateCount, rateMs), ...omitted };
   return { state, jobCount, options };
 }

@@ -27,6 +27,10 @@ export interface ScheduleOptions extends OptionsInput<Exclude<LaterOption, "name
   missed?: "last" | "none" | "all" | undefined;
   /** The last moment at which it can fire (default: none). */
   until?: Date | string | undefined;
+  /** Cancel a posting that has not ended this many milliseconds after it was posted. */
+  deadline?: number | undefined;
+  /** Cancel a posting of which no job has begun this many milliseconds after it was posted. */
+  startBy?: number | undefined;
   /**
    * The folder that the entry point is relative to; pools need the same (default: the current
    * folder).

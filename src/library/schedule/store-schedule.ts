@@ -4,7 +4,7 @@ import { addSchedule, storedJobs } from "../../db/posting/schedules.ts";
 import { osUser } from "../../db/settings/os-user.ts";
 import { NothingToPost } from "../../domain/errors.ts";
 import { givenOptions, laterOptions } from "../../domain/later-options.ts";
-import { Moment } from "../../domain/option-values.ts";
+import { milliseconds, Moment } from "../../domain/option-values.ts";
 import { parse } from "../../domain/parse.ts";
 import { type JobFunction, schemaOf } from "../../job/job-mark.ts";
 import { projectOfPosting } from "../../pool/entry/project.ts";
@@ -25,6 +25,8 @@ const Options = v.strictObject({
   ),
   missed: v.optional(v.picklist(["last", "none", "all"], "expected last, none or all")),
   until: v.optional(Moment),
+  deadline: v.optional(milliseconds(1)),
+  startBy: v.optional(milliseconds(1)),
   root: v.optional(v.string("expected the path of a folder")),
   db: v.optional(v.string("expected the URL of a database")),
 });

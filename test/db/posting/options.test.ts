@@ -110,12 +110,15 @@ function storedOf(name: OptionName, stored: Record<string, unknown>): unknown {
   const column = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   expect([name, Object.keys(stored)]).toEqual([name, expect.arrayContaining([column])]);
   const value = stored[column];
-  return (name === "runAt" || name === "deadline") && typeof value === "string"
+  return ["runAt", "deadline", "startBy"].includes(name) && typeof value === "string"
     ? new Date(value).toISOString()
     : value;
 }
 
 function expected(name: OptionName, value: unknown): unknown {
+  if ((name === "deadline" || name === "startBy") && typeof value === "number") {
+    return expect.stringMatching(/^20[2-9]\d-/);
+  }
   const isPast = name === "runAt" && String(value) < "2020";
   return isPast || (name === "project" && value === "*") ? null : value;
 }
