@@ -16,6 +16,7 @@ export const commands: Commands = {
   down: async () => [(await import("./commands/up.ts")).DownCommand],
   drain: async () => [(await import("./commands/control.ts")).DrainCommand],
   "execute-job": async () => [(await import("./commands/execute-job.ts")).ExecuteJobCommand],
+  exporter: async () => [(await import("./commands/exporter.ts")).ExporterCommand],
   explain: async () => [(await import("./commands/explain.ts")).ExplainCommand],
   failures: async () => [(await import("./commands/failures.ts")).FailuresCommand],
   flow: async () => [

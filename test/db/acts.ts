@@ -10,7 +10,7 @@ import {
   stopPosting,
 } from "../../src/db/engine/control.ts";
 import { type Db, type Sql } from "../../src/db/connection/connect.ts";
-import { readDesired } from "../../src/db/read/desired.ts";
+import { readDesired } from "../../src/db/dashboard/desired.ts";
 import { readJobFacts } from "../../src/db/read/explain.ts";
 import { readFailures } from "../../src/db/read/failures.ts";
 import { readGathered } from "../../src/db/read/gathered.ts";

@@ -35,6 +35,7 @@ const notRun: readonly (readonly [page: string, beginning: string, why: string])
   ["docs/notifications.md", "pdoflow pool --notify-from notify.d\n", "sends to Slack"],
   ["docs/notifications.md", "pdoflow pool --notify-from notify.d --project", "never ends"],
   ["docs/report.md", "pdoflow flow wait @night", "sends mail, which a test must not"],
+  ["docs/metrics.md", "pdoflow exporter", "has a fixed port; test/cli/health asks an exporter"],
   ["CONTRIBUTING.md", "PDOFLOW_TEST_POSTGRES=14", "is the run of tests that this is one of"],
   ["CONTRIBUTING.md", "bun test/chaos", "takes 20 minutes; test/chaos runs it for less"],
 ];

@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import { readDesired } from "../../db/read/desired.ts";
+import { readDesired } from "../../db/dashboard/desired.ts";
 import { parseResourceList } from "../../domain/capabilities.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { outputSchemas } from "../output/output-schemas.ts";

@@ -1,5 +1,5 @@
 import type { Target } from "../../db/settings/target.ts";
-import { type Desired, readDesired } from "../../db/read/desired.ts";
+import { desiredOf, readDesiredWithin } from "../../db/dashboard/desired.ts";
 import { parseResourceList, type Provides } from "../../domain/capabilities.ts";
 import { InvalidInput, messageOf } from "../../domain/errors.ts";
 import { Link } from "../../pool/link/link.ts";
@@ -12,7 +12,7 @@ const staleMs = 30_000;
 /** Different questions that are remembered; others are refused. */
 const questionsMax = 20;
 /** A statement that takes longer is cancelled by the server. */
-export const statementMs = 2_000;
+const statementMs = 2_000;
 
 interface KnownSlots {
   slots: number;
@@ -31,7 +31,7 @@ export class DesiredPages implements AsyncDisposable {
   #lastError = "";
 
   constructor(target: Target) {
-    this.#link = new Link(withTimeout(target), { deadlineMs: 2 * statementMs });
+    this.#link = new Link(target, { deadlineMs: 2 * statementMs });
   }
 
   async answer(query: URLSearchParams): Promise<HttpReply> {
@@ -48,7 +48,7 @@ export class DesiredPages implements AsyncDisposable {
         return plain(400, `expected at most ${questionsMax} different questions`);
       }
       if (known === null) return plain(503, `not known: ${this.#lastError}`);
-      const desired: Desired = { slots: known, pools: Math.ceil(known / slots) };
+      const desired = desiredOf(known, { slots });
       return { status: 200, type: "application/json", body: `${JSON.stringify(desired)}\n` };
     } catch (error) {
       if (error instanceof InvalidInput) return plain(400, error.message);
@@ -83,7 +83,9 @@ export class DesiredPages implements AsyncDisposable {
     of: { provides: Provides | null; project: string | null },
   ): Promise<void> {
     try {
-      const { slots } = await this.#link.ask((db) => readDesired(db, { ...of, slots: 1 }));
+      const { slots } = await this.#link.ask((db) =>
+        readDesiredWithin(db, { ...of, slots: 1 }, statementMs),
+      );
       this.#known.set(key, { slots, readAt: performance.now() });
     } catch (error) {
       this.#lastError = messageOf(error);
@@ -96,9 +98,3 @@ export class DesiredPages implements AsyncDisposable {
     await this.#link.close();
   }
 }
-
-/** Sessions whose statements the server cancels after a while. */
-export const withTimeout = (target: Target): Target => ({
-  ...target,
-  options: `${target.options ?? ""} -c statement_timeout=${statementMs}`.trim(),
-});

@@ -1,15 +1,9 @@
-import {
-  acceptedFormat,
-  type Metric,
-  type MetricFormat,
-  metricFormats,
-  metricText,
-} from "../../domain/metric-text.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { PoolState } from "../../pool/state.ts";
 import { type HttpReply, type HttpRequest, plain } from "../http/http-server.ts";
 import type { DesiredPages } from "./desired-pages.ts";
 import { Liveness } from "./liveness.ts";
+import { metricsPage } from "./metrics-page.ts";
 import { poolMetrics } from "./pool-metrics.ts";
 import { readProcess } from "./process-metrics.ts";
 
@@ -23,12 +17,6 @@ const whyNotReady: Readonly<Record<PoolState, string>> = {
   stopping: "stopping",
   stopped: "stopped",
 };
-
-/** A page with metrics, in the format that the scraper prefers. */
-export function metricsPage(metrics: readonly Metric[], { headers }: HttpRequest): HttpReply {
-  const format: MetricFormat = acceptedFormat(headers.get("accept") ?? "");
-  return { status: 200, type: metricFormats[format], body: metricText(metrics, format) };
-}
 
 /** The pages of a health port of a pool. */
 export class PoolPages implements Disposable {

@@ -8,6 +8,7 @@ export interface ServiceEnvironment {
 
 /** How often the status is sent, if it has changed. */
 const statusEveryMs = 5_000;
+const againMs = 200;
 
 /**
  * Reports to the service manager that started this process (`man 3 sd_notify`): when it is ready,
@@ -18,6 +19,7 @@ export class ServiceReports implements Disposable {
   readonly #send: (text: string) => boolean;
   readonly #watchdog: NodeJS.Timeout | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
+  #again: NodeJS.Timeout | undefined;
   #status = "";
 
   private constructor(send: (text: string) => boolean, watchdogMs: number | null) {
@@ -42,14 +44,20 @@ export class ServiceReports implements Disposable {
   /** It is ready; from now on its status is sent when it changes. */
   ready(status: () => string): void {
     this.#status = oneLine(status());
-    this.#send(`READY=1\nSTATUS=${this.#status}`);
+    this.#sendSurely(`READY=1\nSTATUS=${this.#status}`);
     this.#statusTimer = setInterval(() => this.#sendStatus(oneLine(status())), statusEveryMs);
   }
 
   /** It begins to stop. */
   stopping(status: string): void {
     clearInterval(this.#statusTimer);
+    clearTimeout(this.#again);
     this.#send(`STOPPING=1\nSTATUS=${oneLine(status)}`);
+  }
+
+  /** Sends it again while the manager has too many reports to read. */
+  #sendSurely(text: string): void {
+    if (!this.#send(text)) this.#again = setTimeout(() => this.#sendSurely(text), againMs);
   }
 
   #sendStatus(status: string): void {
@@ -61,6 +69,7 @@ export class ServiceReports implements Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#watchdog);
     clearInterval(this.#statusTimer);
+    clearTimeout(this.#again);
   }
 }
 

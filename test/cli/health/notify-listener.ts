@@ -25,6 +25,7 @@ export function listenForReports(at: string) {
       reports.push(bytes.toString("utf8", 0, length));
     }
   };
+  const timer = setInterval(receive, 10); // the kernel keeps few reports that nobody reads
   return {
     /** All reports so far, once one of them contains `text`. */
     until: (text: string) =>
@@ -32,6 +33,9 @@ export function listenForReports(at: string) {
         receive();
         return reports.some((report) => report.includes(text)) && reports;
       }),
-    [Symbol.dispose]: () => void symbols.close(file),
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+      symbols.close(file);
+    },
   };
 }

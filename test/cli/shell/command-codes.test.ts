@@ -19,6 +19,7 @@ const lines: readonly (readonly [line: string, names?: true])[] = [
   ["doctor"],
   ["drain 9", true],
   ["execute-job 9/0", true],
+  ["exporter"],
   ["explain 9/0", true],
   ["failures 9", true],
   ["flow cancel 9", true],

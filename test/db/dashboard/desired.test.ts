@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 
 import { finishPostings } from "../../../src/db/engine/outcomes.ts";
 import { setLimits } from "../../../src/db/engine/control.ts";
-import { type Desired, readDesired, type ScaledPools } from "../../../src/db/read/desired.ts";
+import { type Desired, readDesired, type ScaledPools } from "../../../src/db/dashboard/desired.ts";
 import { type Need, type Provides, unmetNeeds } from "../../../src/domain/capabilities.ts";
 import type { Db } from "../../../src/db/connection/connect.ts";
 import {
@@ -90,8 +90,8 @@ test("one slot is wanted if an edge is met or a deadline has passed, and no pool
 test("one slot is wanted while the fire of a schedule is due", async () => {
   await using db = await freshQueue();
   await db.sql`
-    insert into pdoflow.schedule (name, poster, timing, entry_point, jobs, nominal_at, fires_at)
-    values ('nightly', 'ada', '0 3 * * *', 'a.ts#f', '[[]]', now() + interval '1 h',
+    insert into pdoflow.schedule (name, poster, timing, entry_point, jobs, job_count, nominal_at, fires_at)
+    values ('nightly', 'ada', '0 3 * * *', 'a.ts#f', '[[]]', 1, now() + interval '1 h',
             now() + interval '1 h')`;
   expect(await slots(db)).toBe(0);
   await db.sql`update pdoflow.schedule set nominal_at = now(), fires_at = now()`;

@@ -1,0 +1,108 @@
+import { readDesiredWithin } from "../../db/dashboard/desired.ts";
+import { type QueueFigures, readQueueFigures } from "../../db/dashboard/queue-figures.ts";
+import type { Target } from "../../db/settings/target.ts";
+import type { Provides } from "../../domain/capabilities.ts";
+import { messageOf } from "../../domain/errors.ts";
+import { Link } from "../../pool/link/link.ts";
+import type { CollectedQueue } from "./queue-metrics.ts";
+
+/** A statement that takes longer is cancelled by the server. */
+const statementMs = 2_000;
+
+interface CollectorOptions {
+  /** The pools whose desired slots are read, by the value of their label. */
+  provides: ReadonlyMap<string, Provides | null>;
+  log: (line: string) => void;
+  /** However many scrapers ask, figures are read at most this often; default 10 s … */
+  freshMs?: number;
+  /** … and shown until they are this old, if they cannot be read; default 30 s. */
+  staleMs?: number;
+  /** A connection that does not answer within this time is replaced; default 4 s. */
+  answerMs?: number;
+}
+
+interface Collection {
+  figures: QueueFigures;
+  desired: Record<string, number>;
+  at: number;
+}
+
+/** Reads the figures of a queue for an exporter. */
+export class QueueCollector implements AsyncDisposable {
+  readonly #link: Link;
+  readonly #options: Required<CollectorOptions>;
+  #last: Collection | null = null;
+  #askedAt = -Infinity;
+  #collecting: Promise<void> | null = null;
+  #seconds = 0;
+  #errors = 0;
+  #lastError: string | null = null;
+  /** The fires of the last minutes that were counted; null before the first collection. */
+  #counted: ReadonlySet<string> | null = null;
+  readonly #fires: Record<string, number> = { posted: 0, skipped: 0, missed: 0, refused: 0 };
+
+  constructor(target: Target, options: CollectorOptions) {
+    const defaults = { freshMs: 10_000, staleMs: 30_000, answerMs: 2 * statementMs };
+    this.#options = { ...defaults, ...options };
+    this.#link = new Link(target, { deadlineMs: this.#options.answerMs });
+  }
+
+  /** Why the figures are not known, or null. */
+  get trouble(): string | null {
+    return this.#lastError;
+  }
+
+  /** The figures, read again if they are old. */
+  async read(): Promise<CollectedQueue> {
+    const { freshMs, staleMs } = this.#options;
+    if (performance.now() - this.#askedAt > freshMs) {
+      await (this.#collecting ??= this.#collect().finally(() => (this.#collecting = null)));
+    }
+    const isStale = performance.now() - (this.#last?.at ?? -Infinity) > staleMs;
+    return {
+      figures: isStale ? null : (this.#last?.figures ?? null),
+      desired: isStale ? null : (this.#last?.desired ?? null),
+      fires: this.#fires,
+      collectSeconds: this.#seconds,
+      collectErrors: this.#errors,
+    };
+  }
+
+  async #collect(): Promise<void> {
+    const startedAt = performance.now();
+    try {
+      const figures = await this.#link.ask((db) => readQueueFigures(db, statementMs));
+      const desired: Record<string, number> = {};
+      for (const [label, provides] of this.#options.provides) {
+        const pools = { provides, slots: 1, project: null };
+        const read = await this.#link.ask((db) => readDesiredWithin(db, pools, statementMs));
+        desired[label] = read.slots;
+      }
+      this.#countFires(figures.fires);
+      this.#last = { figures, desired, at: performance.now() };
+      if (this.#lastError !== null) this.#options.log("the figures can be read again");
+      this.#lastError = null;
+    } catch (error) {
+      this.#errors++;
+      if (this.#lastError === null)
+        this.#options.log(`cannot read the figures: ${messageOf(error)}`);
+      this.#lastError = messageOf(error);
+    }
+    this.#askedAt = performance.now();
+    this.#seconds = (this.#askedAt - startedAt) / 1_000;
+  }
+
+  /** Each fire once: those of the last ten minutes are read each time. */
+  #countFires(fires: QueueFigures["fires"]): void {
+    const counted = this.#counted;
+    for (const { key, outcome } of counted === null ? [] : fires) {
+      if (counted?.has(key)) continue;
+      this.#fires[outcome] = (this.#fires[outcome] ?? 0) + 1;
+    }
+    this.#counted = new Set(fires.map(({ key }) => key));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#link.close();
+  }
+}
