@@ -66,6 +66,7 @@ export const commands: Commands = {
   up: async () => [(await import("./commands/up.ts")).UpCommand],
   vars: async () => Object.values(await import("./commands/vars.ts")),
   wait: async () => [(await import("./commands/wait.ts")).WaitCommand],
+  web: async () => [(await import("./commands/web.ts")).WebCommand],
 };
 
 /** Runs one command line and returns the exit code. */

@@ -26,6 +26,8 @@ const promises: Readonly<Record<string, readonly string[]>> = {
   "functions are safe from objects and values of the caller": ["db/roles/injection"],
   "control characters are made visible or removed": ["cli/output/hostile-text", "tui/text"],
   "many different osUsers, needs and projects do not slow pools down": ["db/plans/many-routes"],
+  "the web server answers only its own viewers": ["cli/web/gate", "cli/web/web"],
+  "text on pages is escaped": ["report/html"],
   "long texts are refused or cut": ["db/posting/text-limits", "cli/output/table"],
   "pools that do not exist are limited, found and ended": ["db/roles/fake-pools"],
   "open transactions of posters do not stop other posters": ["db/posting/open-transactions"],

@@ -40,9 +40,13 @@ const clientMs = 5_000;
 
 const reasons: Readonly<Record<number, string>> = {
   200: "OK",
+  204: "No Content",
+  303: "See Other",
   400: "Bad Request",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  421: "Misdirected Request",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
   503: "Service Unavailable",

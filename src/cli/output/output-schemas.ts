@@ -266,6 +266,7 @@ export const outputSchemas = {
   ...flowSchemas,
   ...scheduleSchemas,
   report: output(reportEntries),
+  web: output({ url: v.string(), socket: v.nullable(v.string()) }),
   profile: output({
     postings: v.array(id),
     jobs: count,

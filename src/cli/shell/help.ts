@@ -27,6 +27,7 @@ const tasks: Readonly<Record<string, readonly string[]>> = {
     "failures",
     "explain",
     "report",
+    "web",
   ],
   "change postings and pools": [
     ...["pause", "resume", "cancel", "retry", "unblock", "set-priority", "set-limit", "drain"],

@@ -112,9 +112,11 @@ async function openOneWay(
   const inItsTime = <T>(work: Promise<T>) => inTime(work, answerMs(target), signal);
   try {
     const { isPooled, isReadOnly, ...found } = await inItsTime(probe(db));
+    const isWanted = found.readOnlyBy === "client"; // read-only.ts
     const overrides = isPooled ? {} : overridesOf(found);
     const isOverridden = "default_transaction_read_only" in overrides;
-    if (isReadOnly && !isOverridden && target.others !== undefined) throw new ReadOnlyServer();
+    if (isReadOnly && !isWanted && !isOverridden && target.others !== undefined)
+      throw new ReadOnlyServer();
     if (db.isPooled) await inItsTime(requireSettings(db));
     if ((db.isPooled || !isPooled) && Object.keys(overrides).length === 0) return db;
     void db.close();

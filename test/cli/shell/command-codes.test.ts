@@ -64,6 +64,7 @@ const lines: readonly (readonly [line: string, names?: true])[] = [
   ["vars list"],
   ["vars set a 1"],
   ["wait 9", true],
+  ["web --listen 127.0.0.1:0"],
 ];
 /** Commands that need none. */
 const alone = ["completions bash", "config", "demo", "down", "keys new", "notify test gone"];

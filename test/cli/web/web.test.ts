@@ -1,0 +1,152 @@
+import { statSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+
+import { expect, test } from "bun:test";
+
+import { openDatabase } from "../../../src/db/connection/open.ts";
+import { readOnlyTarget } from "../../../src/db/connection/read-only.ts";
+import { until } from "../../binary/cli.ts";
+import { freshDatabase } from "../../database.ts";
+import { jobsOf, newPool, postJobs, record, refusal, take } from "../../db/engine.ts";
+import { withRoles } from "../../db/roles/roles.ts";
+import { openProxy } from "../../proxy.ts";
+import { openCommands, type Started, textOf } from "../in-process.ts";
+
+/** The line that the server prints when it listens. */
+async function urlOf({ stdout, stderr }: Started): Promise<URL> {
+  let text = "";
+  for await (const part of stdout) {
+    text += Buffer.from(part).toString();
+    if (text.includes("\n")) break;
+  }
+  if (text === "") throw new Error(await textOf(stderr));
+  return new URL(text.trim());
+}
+
+/** A browser that has opened the printed URL. */
+async function open(started: Started) {
+  const url = await urlOf(started);
+  const first = await fetch(url, { redirect: "manual" });
+  expect(first.status).toBe(303);
+  const cookie = first.headers.get("set-cookie")?.split(";")[0] ?? "";
+  const get = (path: string, init: RequestInit = {}) =>
+    fetch(new URL(path, url), { ...init, headers: { cookie }, redirect: "manual" });
+  /** The page, once its figures are there. */
+  const page = (path: string) =>
+    until(`the page ${path}`, async () => {
+      const text = await (await get(path)).text();
+      return text.includes("Adding up") ? null : text;
+    });
+  return { url, get, page };
+}
+
+const listen = ["web", "--listen", "127.0.0.1:0"];
+
+test("a viewer sees the queue and its postings, in sessions that cannot write", async () => {
+  await using roles = await withRoles("viewer");
+  await roles.grant("viewer", "viewer");
+  const name = roles.nameOf("viewer");
+  const pool = await newPool(roles.db, "here");
+  const id = await postJobs(roles.db, 3, { name: "night" });
+  await record(roles.db, pool, jobsOf(await take(roles.db, pool)));
+  const url = new URL(roles.url.replace("postgres:///", "postgres://host/"));
+  url.searchParams.set("options", `-c role=${name}`);
+  using cli = await openCommands({
+    url: url.href.replace("postgres://host/", "postgres:///").replaceAll("+", "%20"),
+  });
+  const started = cli.start(...listen);
+  const { get, page } = await open(started);
+  expect(await page("/")).toContain(`href="/posting/${id}"`);
+  expect(await page(`/posting/${id}`)).toContain("All 3 jobs are done.");
+  for (const path of ["/posting/99", "/flow/99", "/posting/0", "/posting/1e3", "/etc/passwd"]) {
+    expect((await get(path)).status).toBe(404);
+  }
+  started.kill("SIGTERM");
+  expect(await started.exited).toBe(0);
+  await using alone = await openDatabase(readOnlyTarget(roles.db.target), { connections: 1 });
+  expect(await refusal(alone.sql`delete from pdoflow.posting`)).toContain("read-only");
+});
+
+test("every answer forbids scripts, frames, storing and referrers; only GET and HEAD are answered", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  const started = cli.start(...listen);
+  const { url, get } = await open(started);
+  const answers = [
+    await get("/"),
+    await get("/gone"),
+    await get("/favicon.ico"),
+    await get("/", { method: "HEAD" }),
+    await fetch(new URL("/", url)),
+    await fetch(new URL("/?token=wrong", url)),
+  ];
+  expect(answers.map(({ status }) => status)).toEqual([200, 404, 204, 200, 403, 403]);
+  for (const { headers } of answers) {
+    const policy = headers.get("content-security-policy") ?? "";
+    expect(policy).toContain("default-src 'none'; style-src 'sha256-");
+    expect(policy).not.toContain("unsafe");
+    expect(headers.get("referrer-policy")).toBe("no-referrer");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+    expect(headers.get("cache-control")).toBe("no-store");
+  }
+  expect(await answers[3]?.text()).toBe("");
+  for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
+    expect((await get("/", { method })).status).toBe(405);
+  }
+  started.kill("SIGINT");
+  expect(await started.exited).toBe(0);
+});
+
+test("fifty requests at once are answered from one read, and an outage is shown with its age", async () => {
+  await using db = await freshDatabase();
+  const id = await postJobs(db.db, 3);
+  const sent: string[] = [];
+  await using proxy = await openProxy(db.url, (bytes) => sent.push(bytes.toString("latin1")));
+  using cli = await openCommands(proxy);
+  const started = cli.start(...listen);
+  const { get, page } = await open(started);
+  await page(`/posting/${id}`);
+  expect(sent.join("")).toContain("-c default_transaction_read_only=on");
+  await Bun.sleep(2_000); // older than that, figures are read again
+  sent.length = 0;
+  const all = await Promise.all(Array.from({ length: 50 }, () => get(`/posting/${id}`)));
+  expect(all.every(({ status }) => status === 200)).toBeTrue();
+  const reads = sent.join("").match(/sum\(r\.end_seq - r\.first_seq\)/g) ?? [];
+  expect(reads.length).toBeLessThanOrEqual(1);
+  await proxy[Symbol.asyncDispose]();
+  const stale = await until("a page that tells of the outage", async () => {
+    const text = await (await get(`/posting/${id}`)).text();
+    return text.includes('role="alert"') ? text : null;
+  });
+  expect(stale).toMatch(/These figures are [\d.]+ s old/);
+  expect(stale).toContain("No job of 3 has ended yet.");
+  started.kill("SIGTERM");
+  expect(await started.exited).toBe(0);
+}, 30_000);
+
+test("a socket is for its owner alone, and no address of other machines is listened on", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  const path = join(cli.folder, "web.sock");
+  const started = cli.start("web", "--socket", "web.sock");
+  const { search } = await urlOf(started);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  const status = await new Promise((resolve, reject) => {
+    request({ socketPath: path, path: `/${search}`, headers: { host: "localhost" } }, (reply) =>
+      resolve(reply.statusCode),
+    )
+      .on("error", reject)
+      .end();
+  });
+  expect(status).toBe(303);
+  started.kill("SIGINT");
+  expect(await started.exited).toBe(0);
+  for (const address of ["0.0.0.0:9480", "[::]:9480", "192.0.2.1:9480", "9480x"]) {
+    const { code, err } = await cli.run("web", "--listen", address);
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining("--listen") });
+  }
+  const refused = cli.start("web", "--listen", "127.0.0.1:0", "--socket", "a");
+  expect(await refused.exited).toBe(2);
+  expect(await textOf(refused.stderr)).toContain("found both");
+});
