@@ -1,7 +1,7 @@
 import { type Db, explainDatabaseError } from "../../db/connection/connect.ts";
 import { answered, openDatabase } from "../../db/connection/open.ts";
 import { readOnlyTarget } from "../../db/connection/read-only.ts";
-import { readSchedules } from "../../db/posting/schedules.ts";
+import { readSchedules, type ScheduleRow } from "../../db/posting/schedules.ts";
 import { readReport } from "../../db/read/figures/report-data.ts";
 import { listFlows, readStages } from "../../db/read/flows.ts";
 import { listPools } from "../../db/read/lists.ts";
@@ -100,8 +100,15 @@ async function readOverview(db: Db): Promise<Overview> {
       return { id, name, postedAt, state: flowState(own), stages: own.length, done };
     }),
     pools: [...pools],
-    schedules: schedules.map(({ name, entryPoint, isPaused, firesAt, postingId }) => {
-      return { name, work: entryPoint, isPaused, firesAt, posting: postingId };
+    schedules: schedules.map((schedule) => {
+      const { name, entryPoint, flowName, isPaused, firesAt } = schedule;
+      const work = entryPoint ?? `flow ${flowName}`;
+      return { name, work, isPaused, firesAt, last: lastFire(schedule) };
     }),
   };
+}
+
+function lastFire({ postingId, flowId }: ScheduleRow): Overview["schedules"][number]["last"] {
+  if (flowId !== null) return { kind: "flow", id: flowId };
+  return postingId === null ? null : { kind: "posting", id: postingId };
 }

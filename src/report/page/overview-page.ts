@@ -41,7 +41,8 @@ export interface Overview {
     work: string;
     isPaused: boolean;
     firesAt: Date | null;
-    posting: number | null;
+    /** The posting or the flow of its last fire. */
+    last: { kind: "posting" | "flow"; id: number } | null;
   }[];
 }
 
@@ -162,12 +163,12 @@ function poolTable(pools: Overview["pools"]): Content {
 
 function scheduleTable(schedules: Overview["schedules"]): Content {
   if (schedules.length === 0) return null;
-  const columns: Column[] = ["schedule", "runs", "next", "last posting"].map((name) => ({ name }));
-  const rows = schedules.map(({ name, work, isPaused, firesAt, posting }): Content[] => [
+  const columns: Column[] = ["schedule", "runs", "next", "posted last"].map((name) => ({ name }));
+  const rows = schedules.map(({ name, work, isPaused, firesAt, last }): Content[] => [
     name,
     html`<code>${work}</code>`,
     isPaused ? stateText("paused") : firesAt === null ? "never" : momentText(firesAt),
-    posting === null ? "–" : html`<a href="/posting/${posting}">${posting}</a>`,
+    last === null ? "–" : html`<a href="/${last.kind}/${last.id}">${last.kind} ${last.id}</a>`,
   ]);
   return table("Schedules", columns, rows);
 }
