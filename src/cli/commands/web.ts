@@ -15,7 +15,7 @@ import { PdoflowCommand } from "../shell/command.ts";
 import { Board } from "../web/board.ts";
 import { Gate, newSecret } from "../web/gate.ts";
 import { answer, isEnded, subjectOf } from "../web/web-pages.ts";
-import { type Found, WebSource } from "../web/web-source.ts";
+import { type WebFigures, WebSource } from "../web/web-source.ts";
 
 const defaultAddress = "127.0.0.1:9480";
 
@@ -58,7 +58,7 @@ export class WebCommand extends PdoflowCommand {
     });
     await using source = new WebSource(target, this.showValues);
     const newBoard = () =>
-      new Board<Found>({
+      new Board<WebFigures>({
         read: async (path) => await source.read(subjectOf(path) ?? { kind: "overview" }),
         isFinal: isEnded,
         now: () => performance.now(),

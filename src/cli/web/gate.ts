@@ -59,7 +59,7 @@ export class Gate {
 }
 
 const wrongToken =
-  "the token is wrong: open the URL that pdoflow web has printed. It changes when the server starts";
+  "the token is wrong: open the URL that pdoflow web has printed. It changes at each start";
 
 const refusal = (status: number, text: string): HttpReply => ({ status, body: `${text}\n` });
 
@@ -73,6 +73,6 @@ const isLocalName = (host: string | undefined): boolean =>
 /** Only a path of this server: "//host" would lead to another one. */
 const localPath = (path: string): string => path.replace(/^[/\\]+/, "/");
 
-/** Compares digests, so that the time depends neither on the position of a difference nor on length. */
+/** Compares digests, so that the time depends neither on where texts differ nor on their length. */
 const isEqual = (a: string, b: string): boolean => timingSafeEqual(digestOf(a), digestOf(b));
 const digestOf = (text: string) => createHash("sha256").update(text).digest();

@@ -7,7 +7,7 @@ import { durationText } from "../../report/text.ts";
 import type { HttpReply, HttpRequest } from "../http/http-server.ts";
 import type { Board, Shown } from "./board.ts";
 import { type Gate, securityHeaders } from "./gate.ts";
-import type { Found, Subject } from "./web-source.ts";
+import type { WebFigures, Subject } from "./web-source.ts";
 
 /** Pages of what goes on load themselves again after this long, of what has ended rarely. */
 const [liveSeconds, endedSeconds, soonSeconds] = [5, 60, 1] as const;
@@ -21,14 +21,14 @@ export function subjectOf(path: string): Subject | null {
 }
 
 /** Whether nothing of a page changes any more, unless somebody retries jobs. */
-export const isEnded = (found: Found): boolean =>
+export const isEnded = (found: WebFigures): boolean =>
   found.kind === "report" && found.figures.postings.every(({ endedAt }) => endedAt !== null);
 
 /** Who may see pages, and the figures of the overview and of all others. */
 export interface WebSite {
   gate: Gate;
-  overview: Board<Found>;
-  reports: Board<Found>;
+  overview: Board<WebFigures>;
+  reports: Board<WebFigures>;
 }
 
 /** Answers requests with pages. */
@@ -70,7 +70,7 @@ const notFound = (): HttpReply =>
     }),
   });
 
-function pageOf(shown: Shown<Found>, { path, query }: HttpRequest): string {
+function pageOf(shown: Shown<WebFigures>, { path, query }: HttpRequest): string {
   const { value } = shown;
   const isStill = query.has("still");
   const seconds =
@@ -94,7 +94,7 @@ function pageOf(shown: Shown<Found>, { path, query }: HttpRequest): string {
 }
 
 function navigation(
-  { ageMs }: Shown<Found>,
+  { ageMs }: Shown<WebFigures>,
   { path, isStill, seconds }: { path: string; isStill: boolean; seconds: number },
 ): Content {
   const [href, action] = isStill ? [path, "update again"] : [`${path}?still`, "stop"];
@@ -106,7 +106,7 @@ function navigation(
   </nav>`;
 }
 
-function warning({ error, ageMs }: Shown<Found>): Content {
+function warning({ error, ageMs }: Shown<WebFigures>): Content {
   if (error === null) return null;
   const old = ageMs === null ? "" : ` These figures are ${durationText(ageMs)} old.`;
   return html`<nav>

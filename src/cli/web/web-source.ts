@@ -22,7 +22,7 @@ const [mostPostings, mostFlows, mostPools] = [50, 20, 100] as const;
 export type Subject =
   { kind: "overview" } | { kind: "posting"; id: number } | { kind: "flow"; id: number };
 
-export type Found =
+export type WebFigures =
   | { kind: "overview"; overview: Overview }
   | { kind: "report"; figures: ReportFigures }
   | { kind: "missing" };
@@ -46,7 +46,7 @@ export class WebSource implements AsyncDisposable {
   }
 
   /** @throws an error that names the database and the cause. */
-  async read(subject: Subject): Promise<Found> {
+  async read(subject: Subject): Promise<WebFigures> {
     try {
       const db = (this.#db ??= await openDatabase(this.#target, { connections: 2 }));
       // A server that has gone does not always close the connection: a first answer comes soon.
@@ -59,7 +59,7 @@ export class WebSource implements AsyncDisposable {
     }
   }
 
-  async #read(db: Db, subject: Subject): Promise<Found> {
+  async #read(db: Db, subject: Subject): Promise<WebFigures> {
     if (subject.kind === "overview") return { kind: "overview", overview: await readOverview(db) };
     const { kind, id } = subject;
     const data = await readReport(db, {

@@ -63,13 +63,17 @@ export function overviewPage(overview: Overview, { nav, refreshSeconds }: LiveOv
   });
 }
 
-interface Column {
+interface ListColumn {
   name: string;
   /** Numbers stand below each other, at the right. */
   isNumber?: true;
 }
 
-function table(heading: string, columns: readonly Column[], rows: readonly Content[][]): Content {
+function table(
+  heading: string,
+  columns: readonly ListColumn[],
+  rows: readonly Content[][],
+): Content {
   const cell = (tag: "td" | "th", content: Content, i: number) => {
     const className = columns[i]?.isNumber ? "n" : "w";
     return tag === "td"
@@ -102,10 +106,10 @@ const none = (heading: string, text: string): Content =>
 
 function postingTable(postings: Overview["postings"]): Content {
   if (postings.length === 0) return none("Postings", "There are no postings yet.");
-  const columns: Column[] = [
+  const columns: ListColumn[] = [
     { name: "posting", isNumber: true },
     ...["name", "runs", "state"].map((name) => ({ name })),
-    ...["jobs", "ended", "failed"].map((name): Column => ({ name, isNumber: true })),
+    ...["jobs", "ended", "failed"].map((name): ListColumn => ({ name, isNumber: true })),
     ...["posted", "by"].map((name) => ({ name })),
   ];
   const rows = postings.map((one): Content[] => {
@@ -129,7 +133,7 @@ const shortened = (text: string): string => (text.length > 60 ? `…${text.slice
 
 function flowTable(flows: Overview["flows"]): Content {
   if (flows.length === 0) return null;
-  const columns: Column[] = [
+  const columns: ListColumn[] = [
     { name: "flow", isNumber: true },
     ...["name", "state"].map((name) => ({ name })),
     { name: "stages done", isNumber: true },
@@ -147,7 +151,7 @@ function flowTable(flows: Overview["flows"]): Content {
 
 function poolTable(pools: Overview["pools"]): Content {
   if (pools.length === 0) return none("Pools", "No pool is running.");
-  const columns: Column[] = [
+  const columns: ListColumn[] = [
     { name: "pool", isNumber: true },
     { name: "machine" },
     { name: "workers", isNumber: true },
@@ -163,7 +167,9 @@ function poolTable(pools: Overview["pools"]): Content {
 
 function scheduleTable(schedules: Overview["schedules"]): Content {
   if (schedules.length === 0) return null;
-  const columns: Column[] = ["schedule", "runs", "next", "posted last"].map((name) => ({ name }));
+  const columns: ListColumn[] = ["schedule", "runs", "next", "posted last"].map((name) => ({
+    name,
+  }));
   const rows = schedules.map(({ name, work, isPaused, firesAt, last }): Content[] => [
     name,
     html`<code>${work}</code>`,

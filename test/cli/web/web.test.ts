@@ -115,7 +115,7 @@ test("fifty requests at once are answered from one read, and an outage is shown 
   const reads = sent.join("").match(/sum\(r\.end_seq - r\.first_seq\)/g) ?? [];
   expect(reads.length).toBeLessThanOrEqual(1);
   await proxy[Symbol.asyncDispose]();
-  const stale = await until("a page that tells of the outage", async () => {
+  const stale = await until("a page that names the outage", async () => {
     const text = await (await get(`/posting/${id}`)).text();
     return text.includes('role="alert"') ? text : null;
   });
