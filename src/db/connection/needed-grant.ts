@@ -46,7 +46,7 @@ const relations: readonly Names[] = [
 
 /** The kinds of grant that allow what the server denied; empty if only the owner may do it. */
 export function kindsAllowing(what: string, name: string): readonly Kind[] {
-  if (what === "schema") return all;
+  if (what === "schema") return everybody;
   const list = what === "function" ? functions : relations;
   return list.find(([pattern]) => pattern.test(name))?.[1] ?? [];
 }

@@ -6,6 +6,7 @@ import {
   errorCode,
   NoAddressUsable,
 } from "./connect.ts";
+import { requireEngine } from "./engine.ts";
 import type { Address } from "../settings/addresses.ts";
 import { requireSettings } from "./require-settings.ts";
 import type { Target } from "../settings/target.ts";
@@ -111,7 +112,8 @@ async function openOneWay(
   const db = connect(target, options);
   const inItsTime = <T>(work: Promise<T>) => inTime(work, answerMs(target), signal);
   try {
-    const { isPooled, isReadOnly, ...found } = await inItsTime(probe(db));
+    const { isPooled, isReadOnly, version, ...found } = await inItsTime(probe(db));
+    requireEngine(version, options.address.host);
     const isWanted = found.readOnlyBy === "client"; // read-only.ts
     const overrides = isPooled ? {} : overridesOf(found);
     const isOverridden = "default_transaction_read_only" in overrides;
@@ -135,6 +137,8 @@ const refusesParameters = (error: unknown): boolean =>
 interface ProbeResult {
   isPooled: boolean;
   isReadOnly: boolean;
+  /** As `select version()` has it. */
+  version: string;
   /** The source of a setting that makes it read-only; null if it accepts writes. */
   readOnlyBy: string | null;
   /** The source of a limit on transactions (PostgreSQL 17 has one); null without a limit. */
@@ -148,7 +152,7 @@ interface ProbeResult {
  */
 async function probe({ sql }: Db): Promise<ProbeResult> {
   const rows = await sql<(Omit<ProbeResult, "isPooled"> & { pid: number })[]>`
-    select pg_backend_pid() as pid,
+    select pg_backend_pid() as pid, version() as version,
            current_setting('transaction_read_only')::boolean as is_read_only,
            case when current_setting('default_transaction_read_only')::boolean then (
              select source from pg_settings where name = 'default_transaction_read_only'
@@ -160,6 +164,7 @@ async function probe({ sql }: Db): Promise<ProbeResult> {
   const { pid, ...found } = row ?? {
     pid: null,
     isReadOnly: true,
+    version: "",
     readOnlyBy: null,
     timeoutBy: null,
   };
