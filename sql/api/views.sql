@@ -43,7 +43,7 @@ end $$;
 
 -- The current state of each job from p_first to before p_end of a posting, by seq. It is derived:
 -- no table stores it. The caller sees only jobs of postings whose outcomes it can see. If not
--- p_whole, arguments and output are null.
+-- p_whole, arguments, output and usage are null.
 create function pdoflow.jobs_between(
   p_posting bigint, p_first integer, p_end integer, p_whole boolean
 ) returns table (seq integer, index integer, status text, attempts integer, args json, result json,

@@ -1,7 +1,8 @@
--- Reading outcome runs (U1 to U7).
+-- Reading outcome runs (U1 to U8).
 
 -- The outcomes in a run, one by one. The planner inlines this function, and texts that are not
--- requested are not read. Of jobs whose usage was measured together, each has its share (U8).
+-- requested are not read; usage comes with the output. Of jobs that were measured together, each
+-- has its share (U8).
 create function pdoflow.each_outcome(
   p_run pdoflow.outcome_run, p_results boolean, p_output boolean
 ) returns table (seq integer, ended_at timestamptz, duration_ms real, worker_pid integer,
@@ -13,35 +14,26 @@ language sql stable rows 1000 as $$
          (duration_us / 1000.0::double precision)::real, coalesce(pid, p_run.worker_pids[1]),
          nullif(result, '')::json, nullif(error, '')::jsonb,
          nullif(stdout, '')::json #>> '{}', nullif(stderr, '')::json #>> '{}',
-         case when cardinality(p_run.usage) = 5
-              then p_run.usage[1]::double precision / (p_run.end_seq - p_run.first_seq)
-              else user_us end / 1000.0::double precision,
-         case when cardinality(p_run.usage) = 5
-              then p_run.usage[2]::double precision / (p_run.end_seq - p_run.first_seq)
-              else system_us end / 1000.0::double precision,
-         case when cardinality(p_run.usage) = 5 then p_run.usage[3] else peak end,
-         case when cardinality(p_run.usage) = 5
-              then p_run.usage[4] / (p_run.end_seq - p_run.first_seq) else bytes_read end,
-         case when cardinality(p_run.usage) = 5
-              then p_run.usage[5] / (p_run.end_seq - p_run.first_seq) else bytes_written end
+         user_us / 1000.0::double precision, system_us / 1000.0::double precision,
+         peak_bytes::bigint, read_bytes::bigint, written_bytes::bigint
   from rows from (
       unnest(p_run.offsets_ms), unnest(p_run.durations_us), unnest(p_run.worker_pids),
       string_to_table(case when p_results then p_run.results end, e'\n'),
       string_to_table(p_run.errors, e'\n'),
       string_to_table(case when p_output then p_run.stdouts end, e'\n'),
       string_to_table(case when p_output then p_run.stderrs end, e'\n'),
-      -- U8: the five groups. If they have one number each, these are not used.
-      unnest(p_run.usage[1:p_run.end_seq - p_run.first_seq]),
-      unnest(p_run.usage[p_run.end_seq - p_run.first_seq + 1:
-                         2 * (p_run.end_seq - p_run.first_seq)]),
-      unnest(p_run.usage[2 * (p_run.end_seq - p_run.first_seq) + 1:
-                         3 * (p_run.end_seq - p_run.first_seq)]),
-      unnest(p_run.usage[3 * (p_run.end_seq - p_run.first_seq) + 1:
-                         4 * (p_run.end_seq - p_run.first_seq)]),
-      unnest(p_run.usage[4 * (p_run.end_seq - p_run.first_seq) + 1:
-                         5 * (p_run.end_seq - p_run.first_seq)]))
+      unnest(pdoflow.usage_group(case when p_output then p_run.usage end,
+                                 p_run.end_seq - p_run.first_seq, 1)),
+      unnest(pdoflow.usage_group(case when p_output then p_run.usage end,
+                                 p_run.end_seq - p_run.first_seq, 2)),
+      unnest(pdoflow.usage_group(case when p_output then p_run.usage end,
+                                 p_run.end_seq - p_run.first_seq, 3)),
+      unnest(pdoflow.usage_group(case when p_output then p_run.usage end,
+                                 p_run.end_seq - p_run.first_seq, 4)),
+      unnest(pdoflow.usage_group(case when p_output then p_run.usage end,
+                                 p_run.end_seq - p_run.first_seq, 5)))
     with ordinality as o (offset_ms, duration_us, pid, result, error, stdout, stderr, user_us,
-                          system_us, peak, bytes_read, bytes_written, position)
+                          system_us, peak_bytes, read_bytes, written_bytes, position)
 $$;
 
 -- One row for each outcome. Query one posting at a time. It reads as the owner, so it has its own

@@ -116,16 +116,13 @@ begin
   end if;
 end $$;
 
--- The usage (U8) of the job at a position of a run of p_jobs, from 0: its share of a sum.
-create function pdoflow.usage_at(p_usage bigint[], p_jobs integer, p_position integer)
-returns bigint[] language sql immutable as $$
-  select case when cardinality(p_usage) = 5 and p_jobs > 1 then
-      array[p_usage[1] / p_jobs, p_usage[2] / p_jobs, p_usage[3], p_usage[4] / p_jobs,
-            p_usage[5] / p_jobs]
+-- A group of the usage (U8) of a run of p_jobs, with a number for each job: its share of a sum.
+create function pdoflow.usage_group(p_usage real[], p_jobs integer, p_group integer)
+returns real[] language sql immutable as $$
+  select case
+    when cardinality(p_usage) > 5 then p_usage[(p_group - 1) * p_jobs + 1:p_group * p_jobs]
     when p_usage is not null then
-      array[p_usage[p_position + 1], p_usage[p_jobs + p_position + 1],
-            p_usage[2 * p_jobs + p_position + 1], p_usage[3 * p_jobs + p_position + 1],
-            p_usage[4 * p_jobs + p_position + 1]] end
+      array_fill(p_usage[p_group] / case p_group when 3 then 1 else p_jobs end, array[p_jobs]) end
 $$;
 
 -- The same batch with a run for each job.
@@ -140,7 +137,8 @@ begin
          array_agg(case when b.delays is not null then array[o.delay_ms]::text end),
          array_agg(nullif(o.result, '')), array_agg(nullif(o.error, '')),
          array_agg(nullif(o.stdout, '')), array_agg(nullif(o.stderr, '')),
-         array_agg(pdoflow.usage_at(b.usages::bigint[], b.end_seq - b.first_seq, n)::text)
+         array_agg(case when b.usages is not null then
+           array[o.user_us, o.system_us, o.peak_bytes, o.read_bytes, o.written_bytes]::text end)
   into p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
        p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
        p_batch.delays, p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs,
@@ -155,8 +153,14 @@ begin
         generate_series(0, b.end_seq - b.first_seq - 1), unnest(b.offsets::bigint[]),
         unnest(b.durations::bigint[]), unnest(b.pids::integer[]), unnest(b.delays::bigint[]),
         string_to_table(b.results, e'\n'), string_to_table(b.errors, e'\n'),
-        string_to_table(b.stdouts, e'\n'), string_to_table(b.stderrs, e'\n'))
-      as o (n, offset_ms, duration_us, pid, delay_ms, result, error, stdout, stderr);
+        string_to_table(b.stdouts, e'\n'), string_to_table(b.stderrs, e'\n'),
+        unnest(pdoflow.usage_group(b.usages::real[], b.end_seq - b.first_seq, 1)),
+        unnest(pdoflow.usage_group(b.usages::real[], b.end_seq - b.first_seq, 2)),
+        unnest(pdoflow.usage_group(b.usages::real[], b.end_seq - b.first_seq, 3)),
+        unnest(pdoflow.usage_group(b.usages::real[], b.end_seq - b.first_seq, 4)),
+        unnest(pdoflow.usage_group(b.usages::real[], b.end_seq - b.first_seq, 5)))
+      as o (n, offset_ms, duration_us, pid, delay_ms, result, error, stdout, stderr, user_us,
+            system_us, peak_bytes, read_bytes, written_bytes);
   return p_batch;
 end $$;
 
@@ -221,7 +225,7 @@ begin
          pdoflow.sound_lines(v_errors[b.position], b.end_seq - b.first_seq, false),
          pdoflow.sound_lines(v_stdouts[b.position], b.end_seq - b.first_seq, true),
          pdoflow.sound_lines(v_stderrs[b.position], b.end_seq - b.first_seq, true),
-         b.usages::bigint[]
+         b.usages::real[]
   from unnest(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
               p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
               p_batch.usages)

@@ -41,7 +41,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_profile', 'pool_signatures', 'pool_block', 'pool_refuse',
                            'pool_retract', 'pool_upstream']
     else array['running_jobs', 'ranges_of', 'fingerprint', 'failed_jobs', 'seqs_of',
-               'index_of', 'runs_of', 'each_outcome', 'runs_between', 'has_ended',
+               'index_of', 'runs_of', 'usage_group', 'each_outcome', 'runs_between', 'has_ended',
                'jobs_between', 'waiting_between', 'skips_between', 'jobs',
                'next_times',
                'limit_room', 'status', 'stages_of', 'get_variable', 'follow', 'upstream_of',

@@ -13,7 +13,7 @@ create table pdoflow.outcome_run (
   errors text,
   stdouts text,
   stderrs text,
-  usage bigint[],
+  usage real[],
   primary key (posting_id, attempt, first_seq),
   constraint u5_a_run check (first_seq < end_seq and end_seq - first_seq <= 1000),
   constraint u6_one_for_each_job check (
@@ -26,7 +26,8 @@ create table pdoflow.outcome_run (
       octet_length(results), octet_length(errors), octet_length(stdouts), octet_length(stderrs))
       <= 262144),
   constraint u8_usage check (
-    cardinality(usage) in (5, 5 * (end_seq - first_seq)) and (0 <= all (usage)) is not false)
+    cardinality(usage) in (5, 5 * (end_seq - first_seq)) and (0 <= all (usage)) is not false
+    and (1e18 >= all (usage)) is not false)
 ) partition by range (posting_id);
 comment on table pdoflow.outcome_run is
 'One row: the recorded ends of the same attempt at consecutive jobs of one posting, from first_seq
@@ -50,7 +51,7 @@ each of them. Written once, never updated.
       groups of numbers: CPU time in user mode and in system mode in us, the peak of resident
       memory, bytes read, and bytes written. A group has one number, the sum of all jobs (of peaks
       the maximum), or, if one of them ran for 50 ms or longer, a number for each job. A number that
-      was not measured is null.
+      was not measured is null. Seven digits are enough, and four bytes a number.
 Each line is only written if jsonb accepts it, for the API; the keys of a result keep their order.';
 -- Serves: the failures of a posting, to show and to retry them.
 create index outcome_run_failed on pdoflow.outcome_run (posting_id, first_seq)

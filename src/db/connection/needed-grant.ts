@@ -21,7 +21,10 @@ const functions: readonly Names[] = [
   [/^(pause|delete|run|backfill)_schedule$/, ["poster", "operator"]],
   [/^drain_pools$/, ["operator"]],
   [/^(running_jobs|ranges_of|fingerprint|failed_jobs|seqs_of|index_of|runs_of)$/, readers],
-  [/^(each_outcome|has_ended|(runs|jobs|waiting|skips)_between|jobs|limit_room)$/, readers],
+  [
+    /^(usage_group|each_outcome|has_ended|(runs|jobs|waiting|skips)_between|jobs|limit_room)$/,
+    readers,
+  ],
   [
     /^(status|posting_usage|get_variable|follow|upstream_of|read_results|stages_of|next_times)$/,
     readers,

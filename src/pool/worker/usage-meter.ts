@@ -1,4 +1,4 @@
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
 import { openSync, readSync, writeSync } from "node:fs";
 
 import { type AttemptUsage, measuredAloneMs } from "../../domain/attempt-usage.ts";
@@ -8,35 +8,37 @@ import type { SpentCpu } from "../wire/ends.ts";
 const ofThisProcess = 0;
 const ofEndedChildren = -1;
 const rusageWords = 36; // 144 bytes
-const [userSeconds, userMicros, systemSeconds, systemMicros, largestSize] = [0, 2, 4, 6, 8];
+const [userSeconds, systemSeconds, largestSize] = [0, 4, 8] as const;
 const sizeUnit = process.platform === "darwin" ? 1 : 1024;
 
-/** Bytes and the peak of memory are measured at most this often, except after a long job. */
-const measureEveryMs = 2;
+/**
+ * Children, bytes and the peak of memory are measured at most this often, except after a long job:
+ * that takes 50 us in a busy worker, its own CPU time a few.
+ */
+const measureEveryMs = 20;
 
 /** "5" resets the peak of resident memory: proc_pid_clear_refs(5). */
 const resetPeak = new TextEncoder().encode("5");
 
 /**
  * Measures the resources that this process and its ended children use; of commands, only the
- * latter. CPU time takes a system call for each of the two, 1 us in all, bytes and the peak another
- * 14 us; so it is asked once for all short jobs between two messages to the pool, and after each
- * long job.
+ * latter. It is asked once for all short jobs between two messages to the pool, and after each long
+ * job.
  *
  * Bytes are those of all read and write calls, whether of files, pipes or sockets: /proc/PID/io has
  * them as rchar and wchar. The peak is VmHWM, which is reset after each measurement. macOS has no
  * bytes, and its peak is that of the whole life of the process.
  */
 export class UsageMeter {
-  readonly #getrusage: (who: number) => void;
-  readonly #words = new Int32Array(rusageWords);
+  readonly #getrusage: (who: number, at: Pointer) => number;
+  readonly #own = new Int32Array(rusageWords);
+  readonly #children = new Int32Array(rusageWords);
+  readonly #ownAt = ptr(this.#own);
+  readonly #childrenAt = ptr(this.#children);
   readonly #io = open("/proc/self/io", "r");
   readonly #status = open("/proc/self/status", "r");
   readonly #clearRefs = open("/proc/self/clear_refs", "w");
   readonly #text = Buffer.alloc(4096);
-  /** CPU time so far, in us. */
-  #own: Cpu = { userUs: 0, systemUs: 0 };
-  #children: Cpu = { userUs: 0, systemUs: 0 };
   #read = 0;
   #written = 0;
   #childPeak = 0;
@@ -44,9 +46,8 @@ export class UsageMeter {
   /** The peak of the last command, in bytes; null if none has ended since the last measurement. */
   #commandPeak: number | null = null;
 
-  private constructor(getrusage: (who: number, at: ReturnType<typeof ptr>) => number) {
-    const at = ptr(this.#words);
-    this.#getrusage = (who) => void getrusage(who, at);
+  private constructor(getrusage: (who: number, at: Pointer) => number) {
+    this.#getrusage = getrusage;
     this.measure(0, 0);
   }
 
@@ -66,7 +67,10 @@ export class UsageMeter {
   /** The CPU time since this process started, as of the last measurement. */
   get spentCpu(): SpentCpu {
     const [own, children] = [this.#own, this.#children];
-    return [own.userUs + children.userUs, own.systemUs + children.systemUs];
+    return [
+      microsAt(own, userSeconds) + microsAt(children, userSeconds),
+      microsAt(own, systemSeconds) + microsAt(children, systemSeconds),
+    ];
   }
 
   /** A command of this process has ended; `peakBytes` is its peak, as its parent sees it. */
@@ -79,34 +83,31 @@ export class UsageMeter {
    * the job that has just ended.
    */
   measure(at: number, durationMs: number): AttemptUsage {
+    const isCommand = this.#commandPeak !== null;
+    const isWhole = durationMs >= measuredAloneMs || at - this.#measuredAt >= measureEveryMs;
     const [own, children] = [this.#own, this.#children];
-    this.#getrusage(ofThisProcess);
-    this.#own = this.#cpu();
-    const ownPeak = sizeUnit * (this.#words[largestSize] ?? 0);
-    this.#getrusage(ofEndedChildren);
-    this.#children = this.#cpu();
-    const spent = difference(this.#children, children);
-    if (this.#commandPeak === null) {
-      const { userUs, systemUs } = difference(this.#own, own);
-      spent.userUs += userUs;
-      spent.systemUs += systemUs;
+    const before = {
+      ...{ userUs: microsAt(own, userSeconds), systemUs: microsAt(own, systemSeconds) },
+      childrenUserUs: microsAt(children, userSeconds),
+      childrenSystemUs: microsAt(children, systemSeconds),
+    };
+    this.#getrusage(ofThisProcess, this.#ownAt);
+    if (isWhole || isCommand) this.#getrusage(ofEndedChildren, this.#childrenAt);
+    const usage = {
+      userUs: microsAt(children, userSeconds) - before.childrenUserUs,
+      systemUs: microsAt(children, systemSeconds) - before.childrenSystemUs,
+      ...{ peakBytes: NaN, readBytes: NaN, writtenBytes: NaN },
+    };
+    if (!isCommand) {
+      usage.userUs += microsAt(own, userSeconds) - before.userUs;
+      usage.systemUs += microsAt(own, systemSeconds) - before.systemUs;
     }
-    const usage = { ...spent, peakBytes: NaN, readBytes: NaN, writtenBytes: NaN };
-    if (durationMs >= measuredAloneMs || at - this.#measuredAt >= measureEveryMs) {
+    if (isWhole) {
       this.#measuredAt = at;
-      Object.assign(usage, this.#bytes(), { peakBytes: this.#peak(ownPeak) });
+      Object.assign(usage, this.#bytes(), { peakBytes: this.#peak() });
     }
     this.#commandPeak = null;
     return usage;
-  }
-
-  #cpu(): Cpu {
-    const micros = (seconds: number, rest: number) =>
-      1e6 * (this.#words[seconds] ?? 0) + (this.#words[rest] ?? 0);
-    return {
-      userUs: micros(userSeconds, userMicros),
-      systemUs: micros(systemSeconds, systemMicros),
-    };
   }
 
   #bytes(): Pick<AttemptUsage, "readBytes" | "writtenBytes"> {
@@ -125,12 +126,13 @@ export class UsageMeter {
    * kernel counts the memory of this process as that of each child, until it runs its program. So a
    * command that used less is not known.
    */
-  #peak(largestBytes: number): number {
+  #peak(): number {
     const [, kib] = /^VmHWM:\s*(\d+) kB$/m.exec(this.#textOf(this.#status)) ?? [];
-    const own = kib === undefined ? largestBytes : 1024 * Number(kib);
+    const largest = sizeUnit * (this.#own[largestSize] ?? 0);
+    const own = kib === undefined ? largest : 1024 * Number(kib);
     if (this.#clearRefs !== null) writeFrom(this.#clearRefs, resetPeak);
     // The largest of all children so far: only what exceeds it is certainly of this job.
-    const largestChild = sizeUnit * (this.#words[largestSize] ?? 0);
+    const largestChild = sizeUnit * (this.#children[largestSize] ?? 0);
     const isLarger = largestChild > this.#childPeak;
     this.#childPeak = largestChild;
     const command = this.#commandPeak;
@@ -153,12 +155,9 @@ export class UsageMeter {
 // Taken before any user code runs, because user code may replace them.
 const readFrom = readSync;
 
-type Cpu = Pick<AttemptUsage, "userUs" | "systemUs">;
-
-const difference = (now: Cpu, before: Cpu): Cpu => ({
-  userUs: Math.max(now.userUs - before.userUs, 0),
-  systemUs: Math.max(now.systemUs - before.systemUs, 0),
-});
+/** The time that begins at an index of a struct rusage. */
+const microsAt = (words: Int32Array, seconds: number): number =>
+  1e6 * (words[seconds] ?? 0) + (words[seconds + 2] ?? 0);
 
 function writeFrom(file: number, bytes: Uint8Array): void {
   try {

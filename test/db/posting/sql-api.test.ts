@@ -64,7 +64,7 @@ test("docs/sql.md lists exactly the functions and columns that exist", async () 
       'sees_all', 'runs_all', 'own_routes', 'run_routes', 'running_jobs', 'fingerprint',
       'failed_jobs', 'seqs_of', 'index_of', 'runs_of', 'limit_room', 'follow', 'sign_posting',
       'ranges_of', 'lane_cursor', 'block_of', 'lines_of', 'max_bytes_of', 'reads_all',
-      'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'waiting_between',
+      'usage_group', 'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'waiting_between',
       'skips_between', 'tolerated', 'has_begun', 'obstacle_of', 'stages_of',
       'end_flow', 'continue_flow',
       'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'skip_root', 'is_blocked', 'edge_states',

@@ -59,7 +59,7 @@ test("only the owner reads, writes or calls anything else", async () => {
         'failed_jobs', 'seqs_of', 'index_of', 'runs_of', 'limit_room', 'refusal_of', 'tolerated',
         'has_begun', 'obstacle_of', 'obstacles', 'is_blocked', 'edge_states', 'stages_of',
         'lane_cursor', 'block_of', 'lines_of', 'max_bytes_of', 'sweep_lines', 'sweep_parts',
-        'sweep_number', 'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'waiting_between',
+        'sweep_number', 'usage_group', 'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'waiting_between',
         'skips_between', 'jobs', 'upstream_of', 'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'skip_root',
         'over_lines', 'over_bytes', 'over_end') -- in pdoflow.postings, and in the counts of a posting, which pools read, too
       and (proname <> 'ranges_of' -- in pdoflow.job_status, which pools do not read

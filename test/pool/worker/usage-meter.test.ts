@@ -26,12 +26,12 @@ test.skipIf(!existsSync("/proc/self/clear_refs"))(
   },
 );
 
-test("bytes and the peak are measured every 2 ms, CPU time each time", () => {
+test("bytes and the peak are measured every 20 ms, CPU time each time", () => {
   const meter = open();
-  meter.measure(10, 1);
-  expect(meter.measure(11, 1)).toMatchObject({ peakBytes: NaN, readBytes: NaN, writtenBytes: NaN });
+  meter.measure(30, 1);
+  expect(meter.measure(31, 1)).toMatchObject({ peakBytes: NaN, readBytes: NaN, writtenBytes: NaN });
   const [user, system] = meter.spentCpu ?? [];
-  const used = meter.measure(11.5, longMs);
+  const used = meter.measure(31.5, longMs);
   expect(used.peakBytes).toBeGreaterThan(1e6);
   const [userAfter, systemAfter] = meter.spentCpu ?? [];
   expect([user, system]).toEqual([
