@@ -6,7 +6,7 @@
 export { job, type JobFunction, type JobOptions } from "./job/job-mark.ts";
 export type { ChildOptions } from "./domain/child-options.ts";
 export type { JobError } from "./domain/attempt.ts";
-export { type CurrentJob, currentJob } from "./job/current-job.ts";
+export { type CurrentJob, currentJob, type JobResource } from "./job/current-job.ts";
 export type { Upstream, UpstreamResult } from "./job/upstream.ts";
 export { ArgumentsRefused } from "./job/accept-arguments.ts";
 export { PdoflowError } from "./domain/errors.ts";

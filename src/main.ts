@@ -3,6 +3,7 @@ import { availableParallelism, hostname } from "node:os";
 import { Writable } from "node:stream";
 
 import type { ProcessContext } from "./cli/shell/context.ts";
+import type { Share } from "./domain/ledger.ts";
 import type { WorkerUser } from "./pool/run/confinement.ts";
 import type { JobToExecute } from "./pool/worker/execute-job.ts";
 import { exitCodes } from "./domain/errors.ts";
@@ -64,11 +65,13 @@ async function work([, root = "", what, profiles, notifyFrom, user]: string[]): 
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
+  const share = process.env["PDOFLOW_RESOURCES"];
   runWorker({
     root,
     runsCommands: what === "commands",
     notifyFrom: notifyFrom || null,
     slot: process.env["PDOFLOW_SLOT"] ?? "1",
+    share: share === undefined ? null : (JSON.parse(share) as Share),
     profiles: Number(profiles ?? 0),
     confine: () => {
       if (user !== undefined) becomeUser(JSON.parse(user) as WorkerUser);

@@ -194,7 +194,8 @@ function amountOrWord(text: string): number | string {
   return digits === undefined ? text : Number(digits) * (units[unit.toUpperCase()] ?? 1);
 }
 
-function formatAmount(amount: number): string {
+/** An amount with a unit if it is a multiple of one: `16G`. */
+export function formatAmount(amount: number): string {
   const fitting = Object.entries(units).findLast(
     ([, size]) => amount >= size && amount % size === 0,
   );

@@ -8,6 +8,14 @@ import type { Upstream } from "./upstream.ts";
 export type ArgumentLists<Args extends readonly unknown[] = readonly unknown[]> =
   Iterable<Readonly<Args>> | AsyncIterable<Readonly<Args>>;
 
+/** What a job has taken of one resource of its pool. */
+export interface JobResource {
+  /** As in its needs; of memory, in bytes. */
+  readonly amount: number;
+  /** The devices that it has, if the resource consists of devices. */
+  readonly devices?: readonly string[];
+}
+
 /** The running job, for its own code. */
 export interface CurrentJob {
   /** `POSTING/INDEX`, such as "42/7": its name in `pdoflow jobs`. */
@@ -41,6 +49,11 @@ export interface CurrentJob {
    * was posted in another way.
    */
   readonly schedule: { readonly name: string; readonly nominalAt: Date } | null;
+  /**
+   * What the job has taken of its pool, by name: `{ cpus: { amount: 4 }, gpu: { amount: 1, devices:
+   * ["2"] } }`. Empty if it was posted without needs that count, and in a pool in a program.
+   */
+  readonly resources: Readonly<Record<string, JobResource>>;
   /**
    * Reports the progress of the job, for `pdoflow jobs` and the dashboard: `share` from 0 to 1, and
    * a short note. You can call it as often as you like: it is sent at most a few times a second.

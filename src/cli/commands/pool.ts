@@ -4,7 +4,6 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { describeTarget, type Target } from "../../db/settings/target.ts";
-import { parseResources } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { providesOf } from "../../domain/notification.ts";
 import { idleReasons } from "../diagnosis/idle-pool.ts";
@@ -18,6 +17,7 @@ import { projectOfPool } from "../../pool/entry/project.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { choosePostings } from "../input/pool-postings.ts";
 import { poolPolicy } from "../input/pool-policy.ts";
+import { poolResources } from "../input/pool-resources.ts";
 import { checkHealth } from "../health/health-check.ts";
 import { HealthReports } from "../health/health-reports.ts";
 import { build } from "../../version.ts";
@@ -83,7 +83,7 @@ export class PoolCommand extends PdoflowCommand {
     ],
   });
   maxWorkers = Option.String("-j,--jobs,--max-workers", {
-    description: "run at most N jobs at the same time (default: the number of CPU cores)",
+    description: "run at most N jobs at the same time (default: the number of cpus)",
   });
   root = Option.String("--root", {
     description: "the folder to which entry points are relative (default: the current folder)",
@@ -97,6 +97,10 @@ export class PoolCommand extends PdoflowCommand {
     description:
       "a resource that jobs can take or need, such as gpu=0,1, mem=64G, model=a100 or gpu=none; " +
       "can be repeated (default: the cpus, memory and gpus of this machine)",
+  });
+  pinCpus = Option.Boolean("--pin-cpus", false, {
+    description:
+      "let each job run only on the CPUs that it takes, which no other job of the pool has",
   });
   posting = Option.Array("--posting", [], {
     description: "run only jobs of these postings, such as 42, last or 42,43; can be repeated",
@@ -191,7 +195,7 @@ export class PoolCommand extends PdoflowCommand {
     const root = resolve(context.cwd, this.root ?? ".");
     // The pool opens its own connections; this one checks the schema.
     const { target, poolOptions } = await this.withDatabase(async (db) => {
-      const scope = this.#poolOptions(options, db.target, root);
+      const scope = await this.#poolOptions(options, db.target, root);
       const words = { postings: this.posting, names: this.name };
       const say = (line: string) => this.say(`pool: ${line}`);
       const postings = await choosePostings(db, words, scope, say);
@@ -252,12 +256,13 @@ export class PoolCommand extends PdoflowCommand {
     return code;
   }
 
-  #poolOptions(options: Options, target: Target, root: string): PoolOptions {
-    const { context } = this;
-    const maxWorkers = options.maxWorkers ?? context.cores;
+  async #poolOptions(options: Options, target: Target, root: string): Promise<PoolOptions> {
+    const { context, resource, pinCpus } = this;
+    const given = { resource, pinCpus, maxWorkers: options.maxWorkers };
+    const { provides: named, maxWorkers } = await poolResources(given, context);
     const receivers = this.#receivers();
     const provides = {
-      ...parseResources(this.resource, { cpus: maxWorkers }),
+      ...named,
       ...(this.commands ? { commands: true as const } : {}),
       ...providesOf(receivers),
     };

@@ -35,6 +35,13 @@ export class AttemptWatch {
     this.#isCommand = job.posting.entryPoint === commandEntryPoint;
   }
 
+  /** The sum of resident memory in the last sample; 0 before the first one. */
+  get bytes(): number {
+    const { ownBytes = 0, descendantsBytes = 0 } = this.#last ?? {};
+    // A command needs no memory of the worker that waits for it.
+    return descendantsBytes + (this.#isCommand ? 0 : ownBytes);
+  }
+
   get peakBytes(): number {
     return this.#peakBytes;
   }
@@ -50,10 +57,7 @@ export class AttemptWatch {
     const tree = sampleTree(this.#pid);
     if (tree === null) return;
     this.#last = tree;
-    const { ownBytes, descendantsBytes, descendantPeakBytes } = tree;
-    // A command needs no memory of the worker that waits for it.
-    const together = descendantsBytes + (this.#isCommand ? 0 : ownBytes);
-    const seen = Math.max(together, descendantPeakBytes, this.#peakBytes || 0);
+    const seen = Math.max(this.bytes, tree.descendantPeakBytes, this.#peakBytes || 0);
     if (seen > 0) this.#peakBytes = seen;
   }
 

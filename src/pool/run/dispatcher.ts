@@ -1,5 +1,5 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
-import type { Counts } from "../../domain/capabilities.ts";
+import { type Counts, formatAmount } from "../../domain/capabilities.ts";
 import { type ClassRoom, classKey, type Resources } from "../../domain/job-class.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import { isSameJob, type JobRun } from "../wire/leased-job.ts";
@@ -27,6 +27,11 @@ import type { WorkerOptions } from "./worker-process.ts";
 import { CrashAttribution } from "./worker-death.ts";
 import { WorkerSet } from "./worker-set.ts";
 
+/** How often the memory of running jobs is compared with what they take. */
+const memoryEveryMs = 200;
+const mebibyte = 2 ** 20;
+const roundedUp = (bytes: number) => Math.ceil(bytes / mebibyte) * mebibyte;
+
 const poolEnded: TerminationReason = {
   state: "cancelled",
   error: { name: "PoolEnded", message: "the pool was ended" },
@@ -42,6 +47,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
   readonly #sharing: Sharing;
   readonly #shares: Shares;
   readonly resources: Resources;
+  #memoryDueAt = -Infinity;
 
   constructor(workers: number, options: WorkerOptions, context: RunnerContext) {
     super(workers, context);
@@ -337,10 +343,30 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
         slot.process.output.bound();
         run.watch.poll(now - run.since);
       }
+      if (run && now >= this.#memoryDueAt) this.#boundMemory(slot, run);
       hasFreed = slot.dropArguments() || hasFreed;
     }
+    if (now >= this.#memoryDueAt) this.#memoryDueAt = now + memoryEveryMs;
     this.#steal(now);
     if (hasFreed) this.context.supply.onRoom();
+  }
+
+  /** Kills a worker whose job has more memory than it has taken. */
+  #boundMemory(slot: WorkerSlot, { job, watch }: WorkerRun): void {
+    const most = slot.share?.counts["mem"];
+    if (most === undefined || slot.termination) return;
+    watch.sample();
+    const { bytes } = watch;
+    if (bytes <= most) return;
+    const error = {
+      name: "OutOfMemory",
+      message:
+        `the job used ${formatAmount(roundedUp(bytes))} of memory, more than the ` +
+        `${formatAmount(most)} of its need mem, and was killed`,
+    };
+    slot.termination = { job, state: "failed", error };
+    this.#replace(slot);
+    slot.process.kill();
   }
 
   #steal(now: number): void {

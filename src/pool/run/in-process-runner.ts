@@ -181,6 +181,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
         onLog: (line) => log.add(line),
         readResults: (first) => this.context.readResults(running.job, first),
         root: this.#options.root,
+        share: null,
         post: async (call) => {
           const isRunning = () => this.#running.has(running);
           const { id, error } = await this.context.post(running.job, call, isRunning);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+
+import { cgroupFiles } from "../machine/cgroup.ts";
 
 /** How certain it is that the kernel killed one of our processes because memory ran out. */
 export type OomCertainty = "certain" | "probable";
@@ -72,31 +73,12 @@ export class OomKills implements Disposable {
  * (`cgroups` is the content of /proc/self/cgroup), else of the machine.
  */
 export function oomCounters(cgroups: string): OomCounter[] {
-  const paths: string[] = [];
-  for (const line of cgroups.split("\n")) {
-    const [, controllers = "", path = "/"] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-    // cgroup v2 first if both exist: it has memory.events only if it controls memory.
-    if (line.startsWith("0::")) {
-      for (const folder of upwards(path)) {
-        // memory.events counts the groups below, too.
-        for (const file of ["memory.events.local", "memory.events"]) {
-          paths.push(join("/sys/fs/cgroup", folder, file));
-        }
-      }
-    } else if (controllers.split(",").includes("memory")) {
-      for (const folder of upwards(path)) {
-        paths.push(join("/sys/fs/cgroup/memory", folder, "memory.oom_control"));
-      }
-    }
-  }
+  const paths = cgroupFiles(cgroups, "memory", {
+    v2: ["memory.events.local", "memory.events"], // the latter counts the groups below, too
+    v1: "memory.oom_control",
+  });
   const own = paths.map((path) => ({ path, isShared: false }));
   return [...own, { path: "/proc/vmstat", isShared: true }];
-}
-
-/** A folder and those around it; inside of a container the last one, "/", is our own. */
-function upwards(path: string): string[] {
-  const folder = join("/", path);
-  return folder === "/" ? ["/"] : [folder, ...upwards(dirname(folder))];
 }
 
 function countIn(path: string): number | null {

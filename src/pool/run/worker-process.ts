@@ -92,7 +92,18 @@ export class WorkerProcess {
     const does = runsCommands ? "commands" : "functions";
     const asUser = user === null ? [] : [JSON.stringify(user)];
     const from = notifyFrom ?? "";
-    const command = [...program, "worker", root, does, String(profiles), from, ...asUser];
+    const cpus = options.share?.devices["cpus"];
+    const pinned = cpus ? ["taskset", "-c", cpus.join(",")] : [];
+    const command = [
+      ...pinned,
+      ...program,
+      "worker",
+      root,
+      does,
+      String(profiles),
+      from,
+      ...asUser,
+    ];
     const watched = (this.#watched = options.guard?.watch() ?? null);
     const { share = null, provides = {} } = options;
     const own = {

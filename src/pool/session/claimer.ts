@@ -79,7 +79,7 @@ export class Claimer {
   #routes: RouteInTurn[] = [];
   readonly #turns = new Turns();
   readonly #positions = new Positions();
-  readonly #jobClasses = new JobClasses();
+  readonly #jobClasses: JobClasses;
   #heads: ReadonlyMap<number, RouteHead> = new Map();
   #headsReadAt = -Infinity;
   #routesReadAt = -Infinity;
@@ -97,6 +97,7 @@ export class Claimer {
     this.#link = link;
     this.#reader = new ClaimReader(link);
     this.#options = options;
+    this.#jobClasses = new JobClasses(options.provides);
     this.#poolId = poolId;
     this.chosen = options.postings ? [] : null;
     this.refusals = new Refusals(link, poolId, options);

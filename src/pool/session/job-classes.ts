@@ -1,5 +1,5 @@
 import type { RouteHead } from "../../db/engine/routes.ts";
-import { type Counts, countsOf } from "../../domain/capabilities.ts";
+import { type Counts, countsOf, type Provides } from "../../domain/capabilities.ts";
 import type { ClaimRoom } from "../../domain/chunk-size.ts";
 import { classKey, plainCounts, type Resources } from "../../domain/job-class.ts";
 import { type WaitingClass, openClasses, Patience } from "../../domain/overtaking.ts";
@@ -37,15 +37,21 @@ export type RouteHeadOrder = (a: RouteHead, b: RouteHead) => number;
  */
 export class JobClasses {
   readonly #patience = new Patience();
+  readonly #uncounted: Counts | null;
   readonly #countsOf = new Map<number, Counts | null>();
   #classes: RoutesOfClass[] = [];
   /** The routes that had jobs which did not fit, when the pool claimed last. */
   withheld: ReadonlySet<number> = new Set();
 
+  /** If the cpus of a pool have numbers, each job takes some of them. */
+  constructor(provides: Provides) {
+    this.#uncounted = typeof provides["cpus"] === "object" ? plainCounts : null;
+  }
+
   /** These are the routes that the pool serves. */
   learn(routes: readonly RouteInTurn[]): void {
     for (const { id, needs } of routes) {
-      if (!this.#countsOf.has(id)) this.#countsOf.set(id, countsOf(needs));
+      if (!this.#countsOf.has(id)) this.#countsOf.set(id, countsOf(needs) ?? this.#uncounted);
     }
     const classes = groupBy(routes, ({ id }) => classKey(this.countsOf(id)));
     this.#classes = [...classes].map(([key, own]) => ({

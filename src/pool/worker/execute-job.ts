@@ -138,6 +138,7 @@ export async function answerExecute(
       return page;
     },
     root,
+    share: null,
     post: ({ entryPoint, jobs }: ChildCall) => {
       const count = jobs.replaceAll(blockSeparator, separator).split(separator).length;
       process.stderr.write(

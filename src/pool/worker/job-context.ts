@@ -1,6 +1,7 @@
 import { format } from "node:util";
 
 import type { ChildOptions } from "../../domain/child-options.ts";
+import type { Share } from "../../domain/ledger.ts";
 import type { ScheduledTime } from "../../domain/scheduled-time.ts";
 import type { GatheredPage, UpstreamPosting } from "../../domain/upstream.ts";
 import { type ArgumentLists, type CurrentJob, noteText } from "../../job/current-job.ts";
@@ -38,6 +39,8 @@ export interface JobContextListener {
   readResults(first: number): Promise<GatheredPage>;
   /** The folder to which entry points are relative. */
   readonly root: string;
+  /** The share of the worker; null if its jobs count nothing. */
+  readonly share: Share | null;
   /** It posts jobs; resolves with the number of the posting. */
   post(call: ChildCall): Promise<number>;
 }
@@ -105,6 +108,16 @@ export class JobContext implements CurrentJob {
   get schedule(): CurrentJob["schedule"] {
     const { schedule } = this.#origin;
     return schedule && { name: schedule.name, nominalAt: new Date(schedule.nominalMs) };
+  }
+
+  get resources(): CurrentJob["resources"] {
+    const { counts = {}, devices = {} } = this.#listener.share ?? {};
+    return Object.fromEntries(
+      Object.entries(counts).map(([name, amount]) => {
+        const own = devices[name];
+        return [name, own ? { amount, devices: own } : { amount }];
+      }),
+    );
   }
 
   get tempFolder(): string {

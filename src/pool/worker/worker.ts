@@ -1,6 +1,7 @@
 import { closeSync } from "node:fs";
 
 import { notificationEntryPoint } from "../../domain/notification.ts";
+import type { Share } from "../../domain/ledger.ts";
 import { commandEntryPoint, CommandsNotAllowed } from "./command-line.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
@@ -57,6 +58,8 @@ export interface WorkerContext {
   notifyFrom: string | null;
   /** The number of the worker in its pool. */
   slot: string;
+  /** Its share of the resources of its pool; null if its jobs count nothing. */
+  share: Share | null;
   /** The share of the jobs to profile; 0 for none. */
   profiles: number;
   /** The process that it is. */
@@ -185,7 +188,7 @@ async function runChunk(
 ): Promise<void> {
   const { chunk, pageIndex, entryPoint, args, keepsResults, keepsOutput, startBy } = message;
   const isCommand = entryPoint === commandEntryPoint;
-  const { root, send } = worker;
+  const { send } = worker;
   const fn = functionOf(worker, entryPoint, { state, meter });
   if (startBy !== null) await fn.catch(() => {}); // importing it takes time, too
   const isLate = () => startBy !== null && dateNow() > startBy;
@@ -195,7 +198,7 @@ async function runChunk(
     if (now() - startedAt >= longMs) state.restore();
     else state.restoreReporting();
   };
-  const listener = contextListener({ root, send }, page, running, { requests, children });
+  const listener = contextListener(worker, page, running, { requests, children });
   let isLoaded = false;
   const next = () => (isLate() ? -1 : page.take(pageIndex, chunk));
   for (let position = next(); position >= 0; position = next()) {
@@ -290,7 +293,7 @@ function load(root: string, entryPoint: string, state: WorkerState): Promise<Ent
 
 /** Reports of the running job go to the pool, or to stderr. */
 const contextListener = (
-  { root, send }: Pick<WorkerContext, "root" | "send">,
+  { root, send, share: ownShare }: Pick<WorkerContext, "root" | "send" | "share">,
   page: SharedPage,
   running: ActiveJob,
   { requests, children }: Pick<ChunkContext, "requests" | "children">,
@@ -303,5 +306,6 @@ const contextListener = (
   onLog: (line) => void process.stderr.write(line),
   readResults: (first) => requests.read(running, first),
   root,
+  share: ownShare,
   post: (call) => children.post(running, call),
 });

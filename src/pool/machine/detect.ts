@@ -1,0 +1,149 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { Environment } from "../../db/settings/parameters.ts";
+import type { Provides } from "../../domain/capabilities.ts";
+import { cgroupFiles } from "./cgroup.ts";
+
+/** The machine, or the part of it that this process may use. */
+export interface OwnMachine {
+  env: Environment;
+  /** The number of CPUs on which this process may run. */
+  cores: number;
+  /** The folder that has /proc and /sys; another one in tests. */
+  root?: string;
+}
+
+const mebibyte = 2 ** 20;
+/** A driver that hangs must not delay a pool. */
+const smiMs = 2_000;
+
+/**
+ * The cpus, memory and gpus that this process may use: of the machine, within the limits of its
+ * cgroups and of a batch system. `withGpus` is false if nobody wants to know: then no program is
+ * run.
+ */
+export async function detectResources(machine: OwnMachine, withGpus: boolean): Promise<Provides> {
+  const mem = memory(machine);
+  const gpu = withGpus ? await gpus(machine) : [];
+  return {
+    cpus: cpus(machine),
+    ...(mem === null ? {} : { mem }),
+    ...(gpu.length === 0 ? {} : { gpu }),
+  };
+}
+
+/** The number of CPUs that this process may keep busy. */
+export function cpus(machine: OwnMachine): number {
+  const { cores, env } = machine;
+  const limits = cgroupLimits(machine, "cpu", { v2: ["cpu.max"], v1: "cpu.cfs_quota_us" }).map(
+    ({ path, text }) => {
+      const period = read(machine, path.replace("cfs_quota_us", "cfs_period_us"));
+      const [quota, per = period ?? ""] = text.trim().split(" ");
+      return Math.ceil(Number(quota) / Number(per));
+    },
+  );
+  return Math.max(least([cores, ...limits, Number(env["SLURM_CPUS_PER_TASK"])]) ?? 1, 1);
+}
+
+/** The numbers of the CPUs on which this process may run; none if the system does not say. */
+export function allowedCpus(machine: OwnMachine): string[] {
+  const status = read(machine, "/proc/self/status") ?? "";
+  const ranges = /^Cpus_allowed_list:\s*([\d,-]+)$/m.exec(status)?.[1] ?? "";
+  return ranges.split(",").flatMap((range) => {
+    const [first = NaN, last = first] = range.split("-").map(Number);
+    const count = range === "" ? 0 : last - first + 1;
+    return Array.from({ length: count }, (_, i) => String(first + i));
+  });
+}
+
+/** In bytes, a whole number of MiB; null if the system does not say. */
+function memory(machine: OwnMachine): number | null {
+  const { env } = machine;
+  const kibibytes = /^MemTotal:\s*(\d+) kB$/m.exec(read(machine, "/proc/meminfo") ?? "")?.[1];
+  const limits = cgroupLimits(machine, "memory", {
+    ...{ v2: ["memory.max"], v1: "memory.limit_in_bytes" },
+  }).map(({ text }) => Number(text));
+  const perNode = Number(env["SLURM_MEM_PER_NODE"]) * mebibyte;
+  const perCpu = Number(env["SLURM_MEM_PER_CPU"]) * mebibyte * cpus(machine);
+  const bytes = least([Number(kibibytes) * 1024, ...limits, perNode, perCpu]);
+  return bytes === null ? null : Math.floor(bytes / mebibyte) * mebibyte;
+}
+
+/** The devices of the machine that this process may use, as CUDA_VISIBLE_DEVICES names them. */
+async function gpus(machine: OwnMachine): Promise<string[]> {
+  const { env } = machine;
+  const named = env["CUDA_VISIBLE_DEVICES"] ?? env["ROCR_VISIBLE_DEVICES"];
+  if (named !== undefined) {
+    const devices = named.split(",").map((device) => device.trim());
+    const end = devices.findIndex((device) => /^(|-\d+|NoDevFiles|none|void)$/i.test(device));
+    return [...new Set(end < 0 ? devices : devices.slice(0, end))]; // as CUDA reads it
+  }
+  const nvidia = list(machine, "/proc/driver/nvidia/gpus").length;
+  if (nvidia > 0) return numbers(nvidia);
+  const smi = await namedBySmi(env);
+  return smi.length > 0 ? smi : numbers(amdGpus(machine));
+}
+
+/** The devices that `nvidia-smi -L` lists; none if there is no such program, or it hangs. */
+async function namedBySmi(env: Environment): Promise<string[]> {
+  const program = Bun.which("nvidia-smi", { PATH: env["PATH"] ?? "" });
+  if (program === null) return [];
+  const child = Bun.spawn([program, "-L"], {
+    env,
+    stdio: ["ignore", "pipe", "ignore"],
+    timeout: smiMs,
+    killSignal: "SIGKILL",
+  });
+  const text = await Promise.race([
+    new Response(child.stdout).text(),
+    // Its children may keep the pipe open.
+    Bun.sleep(smiMs + 100).then(() => ""),
+  ]);
+  return [...text.matchAll(/^GPU (\d+):/gm)].flatMap(([, number]) => number ?? []);
+}
+
+/** Nodes of the driver that have vector units: the others are CPUs. */
+function amdGpus(machine: OwnMachine): number {
+  const folder = "/sys/class/kfd/kfd/topology/nodes";
+  return list(machine, folder).filter((node) =>
+    /^simd_count [1-9]/m.test(read(machine, join(folder, node, "properties")) ?? ""),
+  ).length;
+}
+
+function cgroupLimits(
+  machine: OwnMachine,
+  controller: string,
+  files: { v2: readonly string[]; v1: string },
+): { path: string; text: string }[] {
+  return cgroupFiles(read(machine, "/proc/self/cgroup") ?? "", controller, files).flatMap(
+    (path) => {
+      const text = read(machine, path);
+      return text === null ? [] : [{ path, text }];
+    },
+  );
+}
+
+/** The least positive number: others are not known, or stand for no limit. */
+function least(amounts: readonly number[]): number | null {
+  const known = amounts.filter((amount) => amount > 0 && amount < 2 ** 53);
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
+
+function read({ root = "/" }: OwnMachine, path: string): string | null {
+  try {
+    return readFileSync(join(root, path), "utf8");
+  } catch {
+    return null; // another kind of system
+  }
+}
+
+function list({ root = "/" }: OwnMachine, path: string): string[] {
+  try {
+    return readdirSync(join(root, path));
+  } catch {
+    return []; // another kind of system
+  }
+}

@@ -1,0 +1,87 @@
+import { expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+import { detectResources } from "../../../src/pool/machine/detect.ts";
+
+/** A folder with files that a system has, and programs on its PATH. */
+function machine(files: Record<string, string>, env: Record<string, string> = {}) {
+  const root = mkdtempSync(join(tmpdir(), "pdoflow-machine-"));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text, { mode: 0o755 });
+  }
+  return {
+    ...{ root, cores: 8, env: { PATH: join(root, "bin"), ...env } },
+    [Symbol.dispose]: () => rmSync(root, { recursive: true }),
+  };
+}
+
+const G = 2 ** 30;
+const meminfo = { "proc/meminfo": "MemTotal:       67108864 kB\n" };
+
+test.each([
+  ["the machine", {}, {}, { cpus: 8, mem: 64 * G }],
+  [
+    "cgroups of version 2, of which an outer one may be the smaller",
+    {
+      "proc/self/cgroup": "0::/slurm/job\n",
+      "sys/fs/cgroup/slurm/job/cpu.max": "max 100000\n",
+      "sys/fs/cgroup/slurm/cpu.max": "250000 100000\n",
+      "sys/fs/cgroup/slurm/job/memory.max": `${16 * G}\n`,
+      "sys/fs/cgroup/slurm/memory.max": "max\n",
+    },
+    {},
+    { cpus: 3, mem: 16 * G },
+  ],
+  [
+    "cgroups of version 1",
+    {
+      "proc/self/cgroup": "4:cpu,cpuacct:/a\n5:memory:/a\n",
+      "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "400000\n",
+      "sys/fs/cgroup/cpu/a/cpu.cfs_period_us": "100000\n",
+      "sys/fs/cgroup/memory/a/memory.limit_in_bytes": `${8 * G}\n`,
+      "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+    },
+    {},
+    { cpus: 4, mem: 8 * G },
+  ],
+  ["Slurm", {}, { SLURM_CPUS_PER_TASK: "2", SLURM_MEM_PER_NODE: "4096" }, { cpus: 2, mem: 4 * G }],
+  [
+    "the driver of NVIDIA",
+    { "proc/driver/nvidia/gpus/0000:01:00.0/x": "", "proc/driver/nvidia/gpus/0000:02:00.0/x": "" },
+    {},
+    { cpus: 8, mem: 64 * G, gpu: ["0", "1"] },
+  ],
+  [
+    "the driver of AMD",
+    {
+      "sys/class/kfd/kfd/topology/nodes/0/properties": "cpu_cores_count 8\nsimd_count 0\n",
+      "sys/class/kfd/kfd/topology/nodes/1/properties": "cpu_cores_count 0\nsimd_count 256\n",
+    },
+    {},
+    { cpus: 8, mem: 64 * G, gpu: ["0"] },
+  ],
+  [
+    "CUDA_VISIBLE_DEVICES, which ends at the first number that is wrong",
+    {},
+    { CUDA_VISIBLE_DEVICES: "2,GPU-8f2,-1,3" },
+    { cpus: 8, mem: 64 * G, gpu: ["2", "GPU-8f2"] },
+  ],
+  ["an empty CUDA_VISIBLE_DEVICES", {}, { CUDA_VISIBLE_DEVICES: "" }, { cpus: 8, mem: 64 * G }],
+])("resources are detected from %s", async (_what, files, env, expected) => {
+  using found = machine({ ...meminfo, ...files }, env);
+  expect(await detectResources(found, true)).toEqual(expected);
+});
+
+test("nvidia-smi is asked if nothing else names gpus, and not for longer than two seconds", async () => {
+  const smi = "#!/bin/sh\necho 'GPU 0: NVIDIA A100 (UUID: GPU-1)'\necho 'GPU 1: NVIDIA A100'\n";
+  using good = machine({ ...meminfo, "bin/nvidia-smi": smi });
+  expect(await detectResources(good, true)).toMatchObject({ gpu: ["0", "1"] });
+  expect(await detectResources(good, false)).not.toHaveProperty("gpu");
+  using hangs = machine({ ...meminfo, "bin/nvidia-smi": "#!/bin/sh\nexec /bin/sleep 60\n" });
+  const before = performance.now();
+  expect(await detectResources(hangs, true)).not.toHaveProperty("gpu");
+  expect(performance.now() - before).toBeLessThan(10_000);
+});
