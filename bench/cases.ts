@@ -15,6 +15,7 @@ import { overhead } from "./cases/overhead.ts";
 import { pools } from "./cases/pools.ts";
 import { postFile } from "./cases/post-file.ts";
 import { postBun, postNode } from "./cases/posting.ts";
+import { schedules } from "./cases/schedules.ts";
 import { smallPostings } from "./cases/small-postings.ts";
 import { stages } from "./cases/stages.ts";
 import { start } from "./cases/start.ts";
@@ -36,5 +37,5 @@ export const cases: readonly Case[] = [
     overhead,
     uneven,
   ],
-  ...[stages, memory, start, commands, tenMillion, hundredMillion],
+  ...[stages, schedules, memory, start, commands, tenMillion, hundredMillion],
 ];
