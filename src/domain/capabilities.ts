@@ -147,9 +147,13 @@ export function countsOf(needs: Needs): Counts | null {
   return counted.length === 0 ? null : { cpus: 1, ...Object.fromEntries(counted) };
 }
 
+/** Whether a job takes an amount while it runs. */
+export const isCount = ([, operator, amount]: Need): boolean =>
+  operator === "=" && typeof amount === "number";
+
 /** Why jobs cannot have these needs; null if they can. */
 export function countFault(needs: Needs): string | null {
-  const counted = needs.filter(([, operator, amount]) => operator === "=" && isNumber(amount));
+  const counted = needs.filter(isCount);
   const names = counted.map(([key]) => key);
   const twice = names.find((key, i) => names.indexOf(key) !== i);
   if (twice !== undefined) return `expected one amount of ${twice}, found two`;
@@ -169,7 +173,6 @@ export function countFault(needs: Needs): string | null {
 export const leastAmount = 0.0001;
 /** … and the largest amount. */
 const mostAmount = 2 ** 53;
-const isNumber = (value: unknown) => typeof value === "number";
 
 function isMet(need: Need, found: Provided | undefined): boolean {
   if (found === undefined) return false;

@@ -4,8 +4,9 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { describeTarget, type Target } from "../../db/settings/target.ts";
+import { formatProvided, isCommandNeed, type Provides } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
-import { providesOf } from "../../domain/notification.ts";
+import { providesOf, receiverOf } from "../../domain/notification.ts";
 import { idleReasons } from "../diagnosis/idle-pool.ts";
 import type { PoolOptions, PoolSummary } from "../../pool/options.ts";
 import { findWorkerUser, NoConfinement, type WorkerUser } from "../../pool/run/confinement.ts";
@@ -223,6 +224,9 @@ export class PoolCommand extends PdoflowCommand {
           `pool: ${pluralize(poolOptions.maxWorkers, "worker")}, root ${root}, ` +
             `${describeProject(poolOptions.project ?? null)}, ${describeTarget(target)}`,
         );
+        if (this.resource.length > 0 || "gpu" in poolOptions.provides) {
+          this.say(`pool: resources: ${describeResources(poolOptions.provides)}`);
+        }
         const runsAsRoot = context.uid === 0 && this.workerUser === undefined;
         if (runsAsRoot) this.say(rootWarning);
         handleSignals();
@@ -339,6 +343,13 @@ export class PoolCommand extends PdoflowCommand {
 
 const attemptsOf = ({ done, failed, retried, cancelled }: PoolSummary): number =>
   done + failed + retried + cancelled;
+
+/** Without what other options have added. */
+const describeResources = (provides: Provides): string =>
+  Object.entries(provides)
+    .filter(([name]) => !isCommandNeed([name, "has"]) && receiverOf([name, "has"]) === null)
+    .map(([name, provided]) => formatProvided(name, provided))
+    .join(" ");
 
 const describeProject = (project: string | null): string =>
   project === null ? "any project" : `project ${project}`;

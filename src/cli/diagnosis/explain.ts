@@ -1,9 +1,16 @@
 import { roughTime } from "../../../tui/draw/pace.ts";
 import { blockedText, metNotes, waitText } from "../../domain/edge-text.ts";
-import { formatNeed, isCommandNeed, type Need, unmetNeeds } from "../../domain/capabilities.ts";
+import {
+  formatNeed,
+  isCommandNeed,
+  isCount,
+  type Needs,
+  unmetNeeds,
+} from "../../domain/capabilities.ts";
 import type { JobCounts } from "../../domain/states.ts";
 import { receiverOf } from "../../domain/notification.ts";
 import { isOfProject, mayServe } from "../../domain/route.ts";
+import { unmetText } from "../../domain/unmet-text.ts";
 import { startPool } from "../../domain/start-pool.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import type { ElementFacts, JobFacts, PostingFacts } from "../../db/read/explain.ts";
@@ -159,7 +166,7 @@ function whyNot(facts: WaitFacts): string {
   }
   if (facts.full !== null)
     return `waits because its posting is at its limit: ${limits(facts.full)}`;
-  return `waits ${queue(facts.ahead)}`;
+  return `waits ${queue(facts.ahead, route.needs)}`;
 }
 
 /** Other pools may still run it, so this is reported besides the reason for waiting. */
@@ -200,11 +207,11 @@ function unserved({ route, pools: all }: Pick<JobFacts, "route" | "pools">): str
   if (receiver !== undefined) {
     return `no pool has the receiver ${receiver} (${live}); ${how}`;
   }
-  const named = (needs: readonly Need[]) => needs.map(formatNeed).join(", ");
-  if (always.length > 0) return `no pool provides ${named(always)} (${live}); ${how}`;
-  if (missing.every((unmet) => unmet.length > 0)) {
-    return `no pool provides all of ${named(route.needs)} (${live}); ${how}`;
-  }
+  const unmet = unmetText(
+    route.needs,
+    pools.map(({ provides }) => provides),
+  );
+  if (unmet !== null) return `${unmet} (${live}); ${how}`;
   return `the pools that could run it do not run jobs of ${route.posterOs} (${live})`;
 }
 
@@ -215,9 +222,11 @@ function limits({ maxRunning, rateCount, rateMs }: NonNullable<JobFacts["full"]>
   return texts.join(", ");
 }
 
-function queue({ higherPriority, samePriority }: JobFacts["ahead"]): string {
+function queue({ higherPriority, samePriority }: JobFacts["ahead"], needs: Needs): string {
   if (higherPriority > 0) return `behind ${countJobs(higherPriority)} of higher priority`;
   if (samePriority > 0) return `behind ${countJobs(samePriority)} posted before it`;
+  const taken = needs.filter(isCount).map(formatNeed);
+  if (taken.length > 0) return `until a pool has ${taken.join(", ")} free: it is next`;
   return "for a free worker: it is next";
 }
 

@@ -1,4 +1,5 @@
-import { formatNeed, type Needs, unmetNeeds } from "../../domain/capabilities.ts";
+import type { Needs } from "../../domain/capabilities.ts";
+import { unmetText } from "../../domain/unmet-text.ts";
 import { parse } from "../../domain/parse.ts";
 import { isOfProject, servesPosting } from "../../domain/route.ts";
 import { type PoolOfQueue, QueueState, type Snapshot, type TopPool } from "./top-snapshot.ts";
@@ -50,11 +51,10 @@ function missingOf(
   if (up.length === 0) return "all pools serve only other postings";
   const own = up.filter((pool) => isOfProject({ project: project ?? "" }, pool));
   if (own.length === 0) return `no pool serves the project ${project}`;
-  const unmet = own.map(({ provides }) => unmetNeeds(needs, provides));
-  if (unmet.some((each) => each.length === 0)) return null;
-  const never = needs.filter((need) => unmet.every((each) => each.includes(need)));
-  const named = (never.length > 0 ? never : needs).map(formatNeed).join(", ");
-  return never.length > 0 ? `no pool provides ${named}` : `no pool provides all of ${named}`;
+  return unmetText(
+    needs,
+    own.map(({ provides }) => provides),
+  );
 }
 
 /** `42 report ×120, 43 clean ×7`: the postings whose jobs a pool holds, the most first. */

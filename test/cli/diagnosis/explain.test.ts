@@ -141,6 +141,35 @@ test.each<[Partial<JobFacts>, string]>([
   ],
   [
     {
+      route: { ...gpu, needs: parseNeeds("gpu=8,mem=1G") },
+      pools: [
+        {
+          provides: parseResources(["gpu=0,1", "mem=64G"]),
+          posters: null,
+          refuses: false,
+          servesOthers: false,
+        },
+      ],
+    },
+    "42/7 waits because no pool provides gpu=8, at most 2 (1 live pool); start one with: " +
+      "pdoflow pool --resource gpu=0,1,2,3,4,5,6,7 --resource mem=1G.",
+  ],
+  [
+    {
+      route: { ...gpu, needs: parseNeeds("gpu=1,mem=1G") },
+      pools: [
+        {
+          provides: parseResources(["gpu=0,1", "mem=64G"]),
+          posters: null,
+          refuses: false,
+          servesOthers: false,
+        },
+      ],
+    },
+    "42/7 waits until a pool has gpu=1, mem=1G free: it is next.",
+  ],
+  [
+    {
       route: gpu,
       pools: [
         { provides: parseResources(["gpu"]), posters: null, refuses: false, servesOthers: false },

@@ -143,6 +143,29 @@ test("a job that has more memory than it takes is killed with that reason", asyn
   expect(row?.["error"]).toMatch(/OutOfMemory.*the job used \d+M of memory, more than the 300M of/);
 });
 
+test("with --pin-cpus, each job runs on the cpus that it takes, also one without needs", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write(
+    "where.ts",
+    `import { readFileSync } from "node:fs";
+     export const where = () =>
+       /^Cpus_allowed_list:\\s*(.*)$/m.exec(readFileSync("/proc/self/status", "utf8"))[1];`,
+  );
+  await cli.runWith({ input: "[[]]" }, "post", "where.ts#where", "-", "--needs", "cpus=1");
+  await cli.runWith({ input: "[[]]" }, "post", "where.ts#where", "-");
+  await cli.run("post", "--output", "all", "--", "taskset -cp $$ #", ":::", "x");
+  const env = { PATH: process.env["PATH"] ?? "" };
+  await cli.runWith({ env }, "pool", "--once", "--commands", "--pin-cpus", "--resource", "cpus=1");
+  const rows = await db.sql`select result::text, stdout from pdoflow.outcome order by posting_id`;
+  const cpus = rows.map(
+    ({ result, stdout }) => stdout?.split(": ")[1].trim() ?? JSON.parse(result),
+  );
+  expect(cpus).toHaveLength(3);
+  expect(new Set(cpus).size).toBe(1);
+  expect(cpus[0]).toMatch(/^\d+$/);
+});
+
 test("a large job is not overtaken forever by small ones that were posted later", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
