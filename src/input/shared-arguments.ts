@@ -154,6 +154,13 @@ const joined = (...parts: string[]) => parts.filter((part) => part !== "").join(
 
 const keyword = /^([\p{L}_][\p{L}\p{N}_-]*)=(.*)$/su;
 
+/** Whether a word of --each is a list, a range or named, and not a single value. */
+export function isListWord(word: string): boolean {
+  if (keyword.test(word) || word.includes(",") || word.startsWith("[")) return true;
+  const values = valuesOf(word);
+  return typeof values === "string" || values.range !== undefined;
+}
+
 function parseKeyword(word: string, problems: string[]): Each {
   const [, name = null, value = ""] = keyword.exec(word) ?? [];
   if (name === null) problems.push(`expected --kw name=value, found "${word}"`);

@@ -1,3 +1,4 @@
+import { isListWord } from "../../input/shared-arguments.ts";
 import type { OptionText } from "../shell/reference.ts";
 import { commandTexts } from "../shell/reference.ts";
 import { isCommon } from "../shell/option-groups.ts";
@@ -47,6 +48,7 @@ export function optionWords(option: StageOption, given: unknown): string[] | str
   }
   if (value === "JSON") return [`--${name}=${JSON.stringify(given)}`];
   const values: unknown[] = Array.isArray(given) ? given : [given];
+  if (isList && value === "LIST") return eachWords(name, given);
   if (!isList && values.length !== 1) {
     if (value !== "LIST" || values.length === 0) {
       return `expected one ${value}, found a list of ${values.length}`;
@@ -58,6 +60,34 @@ export function optionWords(option: StageOption, given: unknown): string[] | str
   if (wrong >= 0) return `expected ${value}, found ${found(values[wrong])}`;
   return words.map((word) => `--${name}=${word}`);
 }
+
+/**
+ * The lists of values of `each`: a list has the values of one, unless all of its elements are lists
+ * themselves, which are combined. A table has a list for each name.
+ */
+function eachWords(name: string, given: unknown): string[] | string {
+  const isList = (one: unknown) =>
+    Array.isArray(one) || (typeof one === "string" && isListWord(one));
+  if (!Array.isArray(given)) {
+    const lists = typeof given === "object" && given !== null ? Object.entries(given) : null;
+    if (lists === null) return [`--${name}=${listText(given)}`];
+    return lists.map(([key, list]) => `--${name}=${key}=${listText(list)}`);
+  }
+  const values: unknown[] = given;
+  if (values.length === 0) return "expected at least one value, found an empty list";
+  const [list, value] = [values.find(isList), values.find((one) => !isList(one))];
+  if (value === undefined) return values.map((one) => `--${name}=${listText(one)}`);
+  if (list === undefined) return [`--${name}=${listText(values)}`];
+  return (
+    `expected values, or lists to combine, found the value ${JSON.stringify(value)} beside the ` +
+    `list ${JSON.stringify(list)}. Write ${name} = ["a", "b"] for a job for each value, or ` +
+    `${name} = [["a", "b"], "1-3"] for each combination`
+  );
+}
+
+/** The word of a list of values; texts are as on the command line. */
+const listText = (list: unknown) =>
+  typeof list === "string" ? list : JSON.stringify(Array.isArray(list) ? list : [list]);
 
 /** Null if it cannot be the value of an option. */
 function wordOf(kind: string, value: unknown): string | null {

@@ -71,6 +71,29 @@ test("stages come in topological order, with the options of post", () => {
   expect(combine).toEqual(["--tolerate=1%"]);
 });
 
+test.each([
+  ["[1, 2, 3]", ["--each=[1,2,3]"]],
+  ['"1-3"', ["--each=1-3"]],
+  ['["a", "2026-11-30"]', ['--each=["a","2026-11-30"]']],
+  ['["1"]', ['--each=["1"]']],
+  ["5", ["--each=[5]"]],
+  ['[["a", "b"], "1-3"]', ['--each=["a","b"]', "--each=1-3"]],
+  ["[[1, 2]]", ["--each=[1,2]"]],
+  ['{ mode = ["a", "b"], degree = "1-3" }', ['--each=mode=["a","b"]', "--each=degree=1-3"]],
+] as const)("each = %s: a list has the values of one list, or lists", (value, words) => {
+  const { stages } = read(`name = "x"\n[stage.a]\nrun = "a.ts#f"\neach = ${value}`);
+  expect([...(stages[0]?.options.values() ?? [])].flat()).toEqual([...words]);
+});
+
+test("each: a value beside a list is refused with both spellings", () => {
+  const stage = 'name = "x"\n[stage.a]\nrun = "a.ts#f"\neach = ';
+  expect(problems(`${stage}["a", "1-3"]`)).toEqual([
+    'night.toml:4: each: expected values, or lists to combine, found the value "a" beside the list ' +
+      '"1-3". Write each = ["a", "b"] for a job for each value, or each = [["a", "b"], "1-3"] for ' +
+      "each combination",
+  ]);
+});
+
 test("a stage waits for other stages by name, and for postings outside by selector", () => {
   const { stages } = read(`name = "x"
     [stage.a]
