@@ -283,6 +283,32 @@ exception when serialization_failure or sqlstate 'PF001' then
   return null;
 end $$;
 
+-- Begins a prune of a schedule that is due, if the caller is the owner. Returns its options; no row
+-- if none is due. The pool prunes, and then calls pool_end_prune.
+create function pdoflow.pool_prune_due()
+returns table (schedule_id bigint, nominal_at timestamptz, options jsonb) language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if not pdoflow.is_owner() or not pdoflow.fire_due_prune() then return; end if;
+  return query
+    select f.schedule_id, f.nominal_at, s.options
+    from pdoflow.fire f join pdoflow.schedule s on s.id = f.schedule_id
+    where f.outcome = 'started' and f.fired_at = now();
+end $$;
+
+-- Notes how a prune of a schedule ended: pruned or refused, and what was pruned or why not.
+create function pdoflow.pool_end_prune(
+  p_schedule bigint, p_nominal timestamptz, p_outcome text, p_reason text
+) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if not pdoflow.is_owner() then
+    raise exception 'the role % may not prune', pdoflow.caller()
+      using errcode = 'insufficient_privilege';
+  end if;
+  update pdoflow.fire set outcome = p_outcome, reason = left(p_reason, 1000)
+  where schedule_id = p_schedule and nominal_at = p_nominal and outcome in ('started', 'refused');
+end $$;
+
 -- Settles up to 1,000 postings that wait for p_upstreams, or for any posting if that is null.
 -- Meeting element-wise edges comes first, because its locks come before those of postings.
 create function pdoflow.pool_settle(

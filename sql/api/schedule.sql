@@ -149,6 +149,33 @@ begin
   return pdoflow.store_schedule(s);
 end $$;
 
+-- The same for a prune, by the owner. Options: {"olderThanMs": 2592000000, "states": ["finished",
+-- "cancelled"]}.
+create function pdoflow.schedule_prune(
+  p_name text, p_timing text, p_options jsonb, p_settings jsonb default '{}'
+) returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  s pdoflow.schedule := pdoflow.new_schedule(p_name, p_timing, p_options ->> 'osUser', p_settings);
+begin
+  if not pdoflow.is_owner() then
+    raise exception 'the role % may not prune: only the owner of the queue may', pdoflow.caller()
+      using errcode = 'insufficient_privilege';
+  elsif jsonb_typeof(p_options) is distinct from 'object'
+     or p_options - array['olderThanMs', 'states', 'osUser'] <> '{}'
+     or not p_options ? 'olderThanMs' then
+    perform pdoflow.refuse_option('(all)', 'olderThanMs and states', coalesce(p_options, 'null'));
+  elsif not coalesce(p_options -> 'states', '[]') <@ '["finished", "cancelled"]' then
+    perform pdoflow.refuse_option('states', 'finished, cancelled or both', p_options -> 'states');
+  end if;
+  s.options := jsonb_build_object(
+    'olderThanMs',
+    pdoflow.whole_option('olderThanMs', p_options -> 'olderThanMs', 0, 3153600000000),
+    'states', coalesce(p_options -> 'states', '["finished", "cancelled"]'));
+  s.jobs := '';
+  s.job_count := 0;
+  return pdoflow.store_schedule(s);
+end $$;
+
 -- The caller's schedule with a name, or for operators the only one of all; locked.
 create function pdoflow.schedule_of(p_name text) returns pdoflow.schedule language plpgsql as $$
 declare
@@ -185,13 +212,27 @@ begin
   delete from pdoflow.schedule where id = s.id;
 end $$;
 
+-- The same, of a schedule that posts.
+create function pdoflow.posting_schedule_of(p_name text) returns pdoflow.schedule
+language plpgsql as $$
+declare
+  s pdoflow.schedule := pdoflow.schedule_of(p_name);
+begin
+  if pdoflow.prunes(s) then
+    raise exception 'the schedule "%" prunes, at its times only. To prune now: pdoflow prune',
+      p_name using errcode = 'PF002';
+  end if;
+  return s;
+end $$;
+
 -- Fires a schedule now, without using up a time. The outcome is posted, skipped or refused; the
 -- reason says why.
 create function pdoflow.run_schedule(
   p_name text, out posting_id bigint, out flow_id bigint, out outcome text, out reason text
 ) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v pdoflow.fire := pdoflow.fire_schedule(pdoflow.schedule_of(p_name), clock_timestamp(), true);
+  v pdoflow.fire := pdoflow.fire_schedule(
+    pdoflow.posting_schedule_of(p_name), clock_timestamp(), true);
 begin
   posting_id := v.posting_id;
   flow_id := v.flow_id;
@@ -207,7 +248,7 @@ returns table (nominal_at timestamptz, posting_id bigint, flow_id bigint, outcom
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-  s pdoflow.schedule := pdoflow.schedule_of(p_name);
+  s pdoflow.schedule := pdoflow.posting_schedule_of(p_name);
   v_at timestamptz := pdoflow.next_time(s.timing, s.zone, s.created_at, p_from - interval '1 us');
   v pdoflow.fire;
 begin

@@ -63,6 +63,20 @@ begin
   return v.id;
 end $$;
 
+-- Begins a prune for the caller, whose pool then prunes and reports its end. A prune whose pool
+-- stopped before has left the rest to this one.
+create function pdoflow.start_prune(s pdoflow.schedule, p_nominal timestamptz)
+returns pdoflow.fire language plpgsql set jit = off set enable_seqscan = off as $$
+begin
+  update pdoflow.fire set outcome = 'refused', reason = 'its pool stopped before the prune ended'
+  where schedule_id = s.id and outcome = 'started';
+  if not pdoflow.owns(s.poster) then
+    return pdoflow.note_fire(
+      s, p_nominal, 'refused', format('the role %s may not prune any more', s.poster), false);
+  end if;
+  return pdoflow.note_fire(s, p_nominal, 'started', null, false);
+end $$;
+
 -- Fires a schedule, whose row is locked, for one time, and notes what happened. Null if it has
 -- fired for that time (H2).
 create function pdoflow.fire_schedule(s pdoflow.schedule, p_nominal timestamptz, p_by_hand boolean)
@@ -79,6 +93,8 @@ declare
 begin
   if exists (select from pdoflow.fire where schedule_id = s.id and nominal_at = p_nominal) then
     return null;
+  elsif pdoflow.prunes(s) then
+    return pdoflow.start_prune(s, p_nominal);
   elsif cardinality(v_before) > 0 and s.overlap = 'skip' and not p_by_hand then
     return pdoflow.note_fire(s, p_nominal, 'skipped', v_what || ' has not ended', false);
   elsif cardinality(v_behind) > 0 and not exists (
@@ -108,44 +124,65 @@ begin
   return pdoflow.note_fire(s, p_nominal, 'posted', null, p_by_hand, v_posting, v_flow);
 end $$;
 
--- Fires one time of a schedule that is due; returns whether there was one. Only one in a
+-- Fires a schedule that is due, and whose row is locked, and moves it to its next time. A schedule
+-- whose times cannot be computed any more is paused, so that it stops no pool.
+create function pdoflow.fire_now(s pdoflow.schedule) returns void
+language plpgsql set jit = off set enable_seqscan = off as $$
+declare
+  v record;
+begin
+  v := pdoflow.due_time(s);
+  if v.fire_at is distinct from s.nominal_at then
+    perform pdoflow.note_fire(
+      s, s.nominal_at, 'missed', 'no pool fired it in time'
+        || case when v.last_at > s.nominal_at
+                then format(', nor others before %s', v.last_at) else '' end, false);
+  end if;
+  if v.fire_at is not null then perform pdoflow.fire_schedule(s, v.fire_at, false); end if;
+  perform pdoflow.advance_schedule(s, v.last_at);
+exception
+  when deadlock_detected or serialization_failure then raise; -- the pool tries again
+  when others then
+    update pdoflow.schedule set is_paused = true where id = s.id;
+    perform pdoflow.note_fire(s, s.nominal_at, 'refused', sqlerrm, false);
+end $$;
+
+-- Fires one time of a schedule that is due and posts; returns whether there was one. Only one in a
 -- transaction: firing takes the locks of posting, in their order. Skips locked schedules: another
--- pool fires these. A schedule whose times cannot be computed any more is paused, so that it stops
--- no pool.
+-- pool fires these.
 create function pdoflow.fire_due(p_posters text[] default null) returns boolean
 language plpgsql set jit = off set enable_seqscan = off as $$
 declare
   s pdoflow.schedule;
-  v record;
   v_poster text;
 begin
   if p_posters is null then
-    select * into s from pdoflow.schedule where fires_at <= now() and not is_paused
+    select * into s from pdoflow.schedule x
+    where fires_at <= now() and not is_paused and not pdoflow.prunes(x)
     order by fires_at limit 1 for no key update skip locked;
   else -- one by one, to read none of the schedules of others
     foreach v_poster in array p_posters loop
-      select * into s from pdoflow.schedule
-      where poster = v_poster and fires_at <= now() and not is_paused
+      select * into s from pdoflow.schedule x
+      where poster = v_poster and fires_at <= now() and not is_paused and not pdoflow.prunes(x)
       order by fires_at limit 1 for no key update skip locked;
       exit when found;
     end loop;
   end if;
   if s.id is null then return false; end if;
-  begin
-    v := pdoflow.due_time(s);
-    if v.fire_at is distinct from s.nominal_at then
-      perform pdoflow.note_fire(
-        s, s.nominal_at, 'missed', 'no pool fired it in time'
-          || case when v.last_at > s.nominal_at
-                  then format(', nor others before %s', v.last_at) else '' end, false);
-    end if;
-    if v.fire_at is not null then perform pdoflow.fire_schedule(s, v.fire_at, false); end if;
-    perform pdoflow.advance_schedule(s, v.last_at);
-  exception
-    when deadlock_detected or serialization_failure then raise; -- the pool tries again
-    when others then
-      update pdoflow.schedule set is_paused = true where id = s.id;
-      perform pdoflow.note_fire(s, s.nominal_at, 'refused', sqlerrm, false);
-  end;
+  perform pdoflow.fire_now(s);
+  return true;
+end $$;
+
+-- The same for a schedule that prunes.
+create function pdoflow.fire_due_prune() returns boolean
+language plpgsql set jit = off set enable_seqscan = off as $$
+declare
+  s pdoflow.schedule;
+begin
+  select * into s from pdoflow.schedule x
+  where fires_at <= now() and not is_paused and pdoflow.prunes(x)
+  order by fires_at limit 1 for no key update skip locked;
+  if not found then return false; end if;
+  perform pdoflow.fire_now(s);
   return true;
 end $$;

@@ -109,17 +109,23 @@ begin
   last_at := coalesce(fire_at, last_at);
 end $$;
 
--- The time in ms until a schedule is due; null if none is.
+-- Whether a schedule prunes (H4).
+create function pdoflow.prunes(s pdoflow.schedule) returns boolean language sql immutable return
+  s.entry_point is null and s.flow_name is null;
+
+-- The time in ms until a schedule posts; null if none will.
 create function pdoflow.next_fire_ms(p_posters text[]) returns double precision
 language plpgsql stable set jit = off set enable_seqscan = off as $$
 begin
   if p_posters is null then
     return (select extract(epoch from min(fires_at) - now()) * 1000 from pdoflow.schedule
-            where not is_paused and fires_at is not null);
+            where not is_paused and fires_at is not null
+              and not (entry_point is null and flow_name is null));
   end if;
   return (
     select extract(epoch from min(first.fires_at) - now()) * 1000
     from unnest(p_posters) as u (poster), lateral (
       select min(s.fires_at) as fires_at from pdoflow.schedule s
-      where s.poster = u.poster and not s.is_paused and s.fires_at is not null) first);
+      where s.poster = u.poster and not s.is_paused and s.fires_at is not null
+        and not pdoflow.prunes(s)) first);
 end $$;

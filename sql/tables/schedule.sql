@@ -23,7 +23,7 @@ create table pdoflow.schedule (
   unique (poster, name),
   constraint h1_fires_after check (
     (nominal_at is null) = (fires_at is null) and nominal_at <= fires_at),
-  constraint h4_one_kind check (num_nonnulls(entry_point, flow_name) = 1),
+  constraint h4_one_kind check (num_nonnulls(entry_point, flow_name) <= 1),
   constraint h3_sane check (jitter_ms between 0 and 86400000),
   constraint w_short check (
     length(name) <= 100 and length(poster) <= 63 and octet_length(poster_os) <= 100
@@ -39,7 +39,8 @@ comment on table pdoflow.schedule is
       written in one transaction.
   H3  The jitter is less than the time to the next fire, and the same for every server.
   H4  It posts jobs for an entry point, a line of jobs for each; or a flow, whose stages are in jobs
-      as JSON (sql/engine/fire_flow.sql).
+      as JSON (sql/engine/fire_flow.sql). With neither, a pool of the owner prunes: options are
+      olderThanMs and states.
 posting_id or flow_id is what the last fire posted. job_count is the number of jobs or stages.';
 -- Serves: the schedules that are due, with each heartbeat.
 create index schedule_due on pdoflow.schedule (fires_at)
@@ -52,7 +53,8 @@ create table pdoflow.fire (
   schedule_id bigint not null,
   nominal_at timestamptz not null,
   fired_at timestamptz not null default now(),
-  outcome text not null check (outcome in ('posted', 'skipped', 'missed', 'refused')),
+  outcome text not null check (outcome in (
+    'posted', 'skipped', 'missed', 'refused', 'started', 'pruned')),
   by_hand boolean not null default false,
   posting_id bigint,
   flow_id bigint,
@@ -63,7 +65,8 @@ create table pdoflow.fire (
 comment on table pdoflow.fire is
 'One row: a time of a schedule, and what happened then. Kept are the last 400 of a schedule.
   H2  The key: a time fires once, whichever pools see it.
-reason: why nothing was posted. by_hand: "schedule run" or "backfill".';
+A prune has started until its pool reports its end.
+reason: why nothing was posted, or what was pruned. by_hand: "schedule run" or "backfill".';
 
 alter table pdoflow.schedule enable row level security;
 create policy seen on pdoflow.schedule for select using (

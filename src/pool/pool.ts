@@ -18,6 +18,7 @@ import { Meter } from "./session/meter.ts";
 import type { Room } from "./session/claimer.ts";
 import { silenceText } from "./session/heartbeat.ts";
 import { retryUntil } from "./link/retry-until.ts";
+import { Housekeeper } from "./session/housekeeper.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session/session.ts";
 import type { PoolFigures } from "./figures.ts";
 import { next, type PoolEvent, type PoolState } from "./state.ts";
@@ -53,6 +54,7 @@ export class Pool {
   #ending = Promise.resolve();
   #workersOfAllPools: number;
   #noWorkers: NoWorkers | null = null;
+  readonly #housekeeper: Housekeeper;
   #checkTimer: NodeJS.Timeout | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   readonly #stopping = deferred<void>();
@@ -67,6 +69,7 @@ export class Pool {
     this.#links = openLinks(target, options.heartbeatTimeoutMs, (channel, payload) =>
       this.#onNotify(channel, payload),
     );
+    this.#housekeeper = new Housekeeper(this.#links.side, log);
     const failureWatch = new FailureWatch(this.#links, (id, reason) => {
       this.#summary.stopped++;
       log(`posting ${id} was stopped: ${reason}; see why: pdoflow failures ${id}`);
@@ -238,6 +241,7 @@ export class Pool {
     clearTimeout(this.#graceTimer);
     await this.#session?.heartbeat.stop();
     await this.#runner.stop();
+    await this.#housekeeper.stop();
     await closeLinks(this.#links);
     this.#on("closed");
   }
@@ -251,6 +255,7 @@ export class Pool {
       isWaiting: () => this.#claims.isWaiting,
       output: (postings) => this.#runner.output(postings),
       busy: () => this.#runner.busy,
+      pollPrune: () => this.#housekeeper.poll(),
       onBeat: (beat) => this.#onBeat(session, beat),
       onLost: () => this.#onLost(),
       onSilence: () => this.#onSilence(),

@@ -11,7 +11,7 @@ import {
 } from "../../db/admin/prune.ts";
 import { findVacuumBlockers, type VacuumBlocker } from "../../db/admin/vacuum.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
-import { exitCodes } from "../../domain/errors.ts";
+import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { sizeText } from "../output/size-text.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -55,9 +55,13 @@ export class PruneCommand extends PdoflowCommand {
     description: "delete several postings without asking for confirmation",
   });
 
-  async run() {
-    const options = parseFlags(Options, this);
-    const filter = { olderThanMs: options.olderThan, states: options.state };
+  filter(): PruneOptions {
+    const { olderThan, state } = parseFlags(Options, this);
+    return { olderThanMs: olderThan, states: state };
+  }
+
+  async run(): Promise<ExitCode> {
+    const filter = this.filter();
     return await this.withDatabase(async (db) => {
       const found = await countPrunable(db, filter);
       const what = `${pluralize(found.postings, "posting")} with ${pluralize(found.jobs, "job")}`;

@@ -1,6 +1,7 @@
 import type { Health } from "../../db/admin/health.ts";
 import { advice, type Finding, problem } from "./finding.ts";
 import { poolFindings } from "./pool-findings.ts";
+import { scheduleFindings } from "./schedule-findings.ts";
 
 const hourMs = 3_600_000;
 
@@ -20,6 +21,7 @@ export function findingsOf(health: Health, version: string): Finding[] {
     ...tableFindings(health),
     ...blockerFindings(health),
     ...poolFindings(health, version),
+    ...scheduleFindings(health),
   ];
 }
 

@@ -11,7 +11,10 @@ import type { CliContext } from "../shell/context.ts";
 import { duration, localMoment } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { ScheduledFlow } from "./scheduled-flow.ts";
+import { ScheduledPrune } from "./scheduled-prune.ts";
 import { ScheduledPost } from "./scheduled-post.ts";
+
+type ScheduledWork = ScheduledPost | ScheduledFlow | ScheduledPrune;
 
 const Options = v.object({
   zone: v.optional(v.string()),
@@ -31,7 +34,8 @@ export class ScheduleAddCommand extends PdoflowCommand {
       The time is a cron expression of five fields, \`@hourly\`, \`@daily\`, \`@weekly\`,
       \`@monthly\`, \`@yearly\`, or an interval such as \`every 90m\`. Running pools fire the
       schedule. The arguments are read now, up to 1 MiB. A schedule with the same name is replaced.
-      The jobs can also be the stages of a flow. See docs/schedules.md.
+      The jobs can also be the stages of a flow. With prune, a pool whose role owns the queue prunes
+      at these times. See docs/schedules.md.
     `,
     examples: [
       [
@@ -42,12 +46,13 @@ export class ScheduleAddCommand extends PdoflowCommand {
         "Run a command every quarter of an hour",
         "$0 schedule add sync '*/15 * * * *' -- post -- rsync -a data/ backup/",
       ],
+      ["Prune every day", "$0 schedule add housekeeping @daily -- prune --older-than 30d"],
       ["Post a flow every night", "$0 schedule add night @daily -- flow post night.toml"],
     ],
   });
   name = Option.String({ name: "name" });
   timing = Option.String({ name: "time" });
-  work = Option.Rest({ name: "-- post … or -- flow post …" });
+  work = Option.Rest({ name: "-- post …, -- flow post … or -- prune …" });
   zone = Option.String("--zone", { description: "the time zone (default: UTC)" });
   jitter = Option.String("--jitter", {
     description: "fire up to this much later, by a fixed delay for each time (default: 0s)",
@@ -69,7 +74,7 @@ export class ScheduleAddCommand extends PdoflowCommand {
     const { name, timing } = this;
     work.schedule = { name, timing, settings: { ...settings, jitterMs: jitter } };
     const code = await work.run();
-    const isStored = !work.dryRun && (work instanceof ScheduledFlow || work.check !== true);
+    const isStored = !work.dryRun && (!(work instanceof ScheduledPost) || work.check !== true);
     if (code !== exitCodes.ok || !isStored) return code;
     const [added] = await this.withDatabase((db) => readSchedules(db, name));
     const nextAt = added?.nominalAt ?? null;
@@ -82,22 +87,26 @@ export class ScheduleAddCommand extends PdoflowCommand {
   }
 
   /** The command line behind `--`. @throws {InvalidInput} */
-  #workCommand(): ScheduledPost | ScheduledFlow {
+  #workCommand(): ScheduledWork {
     const [first, second] = this.work;
-    if (first !== "post" && !(first === "flow" && second === "post")) {
+    if (first !== "post" && first !== "prune" && !(first === "flow" && second === "post")) {
       throw new InvalidInput("arguments", [
-        "expected -- post FN … or -- flow post FILE …, found " +
+        "expected -- post FN …, -- flow post FILE … or -- prune --older-than TIME, found " +
           (this.work.slice(0, 3).join(" ") || "nothing"),
       ]);
     }
-    const cli = Cli.from<CliContext>([ScheduledPost, ScheduledFlow], { enableColors: false });
+    const cli = Cli.from<CliContext>([ScheduledPost, ScheduledFlow, ScheduledPrune], {
+      enableColors: false,
+    });
     const command = cli.process(rewriteWords(this.work, []), {
       ...this.context,
       isTerminal: { ...this.context.isTerminal, stdout: false },
     });
-    if (!(command instanceof ScheduledPost || command instanceof ScheduledFlow)) {
-      throw new InvalidInput("arguments", ["expected options of post"]);
-    }
+    const isWork =
+      command instanceof ScheduledPost ||
+      command instanceof ScheduledFlow ||
+      command instanceof ScheduledPrune;
+    if (!isWork) throw new InvalidInput("arguments", [`expected options of ${first}`]);
     command.database = this.database;
     return command;
   }

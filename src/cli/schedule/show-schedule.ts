@@ -10,6 +10,7 @@ import { outputSchemas } from "../output/output-schemas.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { fireColor, fireRows } from "./fire-rows.ts";
+import { workText } from "./work-text.ts";
 import { findSchedule } from "./schedule-named.ts";
 
 const nextCount = 3;
@@ -57,21 +58,20 @@ function stateOf({ isPaused, firesAt, name }: ScheduleRow): string {
 
 /** Its settings, in words. */
 function facts(schedule: ScheduleRow): (readonly [what: string, text: string])[] {
-  const { timing, zone, entryPoint, jobCount, jitterMs, overlap, missed, until } = schedule;
+  const { timing, zone, entryPoint, flowName, jobCount, jitterMs, overlap, missed, until } =
+    schedule;
   const words = timingText(timing);
-  const what =
-    entryPoint === null
-      ? `flow ${schedule.flowName}, ${pluralize(jobCount, "stage")}`
-      : `${entryPoint}, ${pluralize(jobCount, "job")}`;
+  const isPrune = entryPoint === null && flowName === null;
+  const count = isPrune ? "" : `, ${pluralize(jobCount, flowName === null ? "job" : "stage")}`;
   const options = Object.entries(schedule.options)
-    .filter(([name]) => name !== "osUser")
+    .filter(([name]) => name !== "osUser" && !isPrune)
     .map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`);
   return [
     ["time", `${timing}${words === null ? "" : `, ${words}`}, ${zone}`],
-    ["posts", `${what}, as ${schedule.poster}`],
+    [isPrune ? "runs" : "posts", `${workText(schedule)}${count}, as ${schedule.poster}`],
     ...(options.length > 0 ? [["options", options.join(", ")] as const] : []),
     ...(jitterMs > 0 ? [["jitter", `up to ${durationText(jitterMs)}`] as const] : []),
-    ["overlap", overlapTexts[overlap] ?? overlap],
+    ...(isPrune ? [] : [["overlap", overlapTexts[overlap] ?? overlap] as const]),
     ["missed", missedTexts[missed] ?? missed],
     ...(until === null ? [] : [["until", localText(until)] as const]),
   ];

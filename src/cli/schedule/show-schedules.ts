@@ -9,6 +9,7 @@ import { PdoflowCommand } from "../shell/command.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { fireColor, fireRows, postedText } from "./fire-rows.ts";
+import { workText } from "./work-text.ts";
 import { findSchedule } from "./schedule-named.ts";
 
 const textOf = (moment: Date | null): string => (moment === null ? "-" : localText(moment));
@@ -26,7 +27,7 @@ export class ScheduleListCommand extends PdoflowCommand {
         schedules.map((one) => [
           ...[one.name, one.timing, one.zone],
           one.isPaused ? "paused" : textOf(one.firesAt),
-          ...[postedText(one), one.entryPoint ?? `flow ${one.flowName}`],
+          ...[postedText(one), workText(one)],
         ]),
         (cell) => (cell === "paused" ? "yellow" : null),
       );

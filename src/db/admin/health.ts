@@ -1,12 +1,13 @@
 import { texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { probeTablespaces } from "./disk-probe.ts";
+import { noSchedules, readScheduleHealth, type ScheduleHealth } from "./schedule-health.ts";
 import { schemaState } from "./schema-state.ts";
 import { schemaVersion } from "./this-schema.ts";
 import { findVacuumBlockers } from "./vacuum.ts";
 
 /** The facts about a server and a queue that doctor checks. Times are in ms. */
-export interface Health extends PoolHealth {
+export interface Health extends PoolHealth, ScheduleHealth {
   /** Such as 180004. */
   serverVersion: number;
   isReadOnly: boolean;
@@ -88,7 +89,9 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
     },
     tables: await readTables(db),
     blockers: await findVacuumBlockers(db),
-    ...(isKnown && forbidden.length === 0 ? await readPools(db) : noPools),
+    ...(isKnown && forbidden.length === 0
+      ? { ...(await readPools(db)), ...(await readScheduleHealth(db)) }
+      : { ...noPools, ...noSchedules }),
   };
 }
 

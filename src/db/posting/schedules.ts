@@ -1,4 +1,5 @@
 import { InvalidInput } from "../../domain/errors.ts";
+import type { PruneOptions } from "../admin/prune.ts";
 import type { Db } from "../connection/connect.ts";
 import type { PostingDb } from "./caller-transaction.ts";
 import type { JobBatch } from "./batches.ts";
@@ -39,7 +40,7 @@ export interface ScheduleRow {
   jitterMs: number;
   overlap: string;
   missed: string;
-  /** Null if it posts a flow. */
+  /** Null if it posts a flow, or prunes. */
   entryPoint: string | null;
   flowName: string | null;
   /** The options of its postings. */
@@ -68,7 +69,10 @@ export interface FireRow {
   reason: string | null;
 }
 
-export const fireOutcomes = ["posted", "skipped", "missed", "refused"] as const;
+export const fireOutcomes = [
+  ...(["posted", "skipped", "missed", "refused"] as const),
+  ...(["started", "pruned"] as const),
+] as const;
 export type FireOutcome = (typeof fireOutcomes)[number];
 
 /**
@@ -114,6 +118,16 @@ export const addFlowSchedule = (
 ) => sql`
   select ${schema}.schedule_flow(
     ${name}, ${timing}, ${flow}::text::json, ${JSON.stringify({ osUser })}::text::jsonb,
+    ${JSON.stringify(settings)}::text::jsonb)`;
+
+/** The same for a prune. */
+export const addPruneSchedule = (
+  { sql, schema }: Db,
+  { name, timing, settings }: NewSchedule,
+  { osUser, ...options }: PruneOptions & { osUser: string },
+) => sql`
+  select ${schema}.schedule_prune(
+    ${name}, ${timing}, ${JSON.stringify({ ...options, osUser })}::text::jsonb,
     ${JSON.stringify(settings)}::text::jsonb)`;
 
 /** The schedules that the caller can see, by name; with `name`, only the ones that have it. */

@@ -22,6 +22,8 @@ export interface HeartbeatListener {
   report(db: Db): Promise<void>;
   /** Opens postings that need not wait for others any longer. */
   pollEdges(): Promise<void>;
+  /** Begins a prune that is due. */
+  pollPrune(): Promise<void>;
   /** Whether it waits for jobs. */
   isWaiting(): boolean;
   /** This pool is alive. */
@@ -185,6 +187,7 @@ export class Heartbeat {
     await this.#link.ask((db) => startDue(db)); // a busy pool does not ask when
     this.#firing ??= this.#fireDue();
     await this.#listener.pollEdges();
+    await this.#listener.pollPrune();
   }
 
   /** Fires what is due, one by one, while heartbeats go on: after a pause it may be much. */

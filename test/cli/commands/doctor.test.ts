@@ -26,6 +26,35 @@ test("a queue that is well has no findings", async () => {
   expect(out === "all is well\n" || out.includes("fsync")).toBe(true);
 });
 
+test("schedules that fail ten times in a row, and a prune that no pool runs, are found", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await db.sql`
+    select pdoflow.schedule(name, '@daily', 'a.ts#f') from unnest(array['nine', 'ten', 'ok']) as s (name)`;
+  await db.sql`select pdoflow.schedule_prune('prune', '@daily', '{"olderThanMs": 0}')`;
+  await db.sql`
+    insert into pdoflow.fire (schedule_id, nominal_at, outcome, reason)
+    select s.id, now() - n * interval '1 d', case when n = 10 and s.name = 'ok' then 'posted'
+           else 'refused' end, 'the limit'
+    from pdoflow.schedule s, generate_series(1, 10) as t (n) where s.name <> 'prune' and (s.name <> 'nine' or n < 10)`;
+  await db.sql`
+    update pdoflow.schedule set nominal_at = now() - interval '1 h', fires_at = now() - interval '1 h'
+    where name = 'prune'`;
+  const { code, findings } = await examine(cli);
+  expect({ code, findings }).toEqual({
+    ...{
+      code: 1,
+      findings: [
+        ["problem", "schedules"],
+        ["problem", "prune"],
+      ],
+    },
+  });
+  expect((await cli.run("doctor")).out).toContain(
+    "the last ten times of the schedule ten of pdoflow posted nothing; the last reason: the limit",
+  );
+});
+
 test("settings of the database that hurt are found with their remedy", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);

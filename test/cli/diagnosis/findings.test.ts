@@ -34,7 +34,11 @@ const well: Health = {
   orphanedLeases: 0,
   openPostings: 3,
   passedBy: { postings: 0, example: null },
+  ...{ failingSchedules: [], latePrunes: [], hasPrune: false, oldPostings: 9_000 },
 };
+const failing = (unposted: number, reason: string | null): Partial<Health> => ({
+  failingSchedules: [{ name: "nightly", poster: "ada", unposted, reason }],
+});
 const setting = (name: string, value: string): Partial<Health> => ({
   settings: { ...well.settings, [name]: value },
 });
@@ -45,9 +49,25 @@ const blocker = (kind: string, name: string) => ({
   blockers: [{ kind, name, who: "ada, psql", ageMs: 7_200_000 }],
 });
 
+test("a queue that a schedule prunes may be large", () =>
+  expect(findingsOf({ ...well, hasPrune: true, oldPostings: 10_000 }, "1.0")).toEqual([]));
+
 test("if all is well, nothing is found", () => expect(findingsOf(well, "1.0")).toEqual([]));
 
 test.each<[Partial<Health>, "problem" | "advice", RegExp]>([
+  [failing(10, "the limit"), "problem", /schedule nightly of ada posted nothing; .* the limit/],
+  [
+    failing(0, null),
+    "problem",
+    /last ten times of the schedule nightly of ada had failed jobs see/,
+  ],
+  [{ latePrunes: ["old"] }, "problem", /the schedule old is due and no pool has pruned/],
+  [{ oldPostings: 10_000 }, "advice", /10,000 or more postings ended more than 30 days ago/],
+  [
+    { tables: [{ name: "job", live: 1, dead: 0, bytes: 11 * 2 ** 30 }] },
+    "advice",
+    /9000 postings ended more than 30 days ago, and the queue has 11/,
+  ],
   [{ serverVersion: 130_001 }, "problem", /PostgreSQL 13 is older than 14/],
   [{ isReadOnly: true }, "problem", /is read-only/],
   [{ isPooled: true }, "advice", /PgBouncer/],

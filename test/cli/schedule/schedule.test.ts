@@ -208,6 +208,50 @@ after-any = "reduce"
   });
 });
 
+describe("schedule add … -- prune", () => {
+  const housekeeping = (...options: string[]) =>
+    add("housekeeping", "@daily", "--", "prune", "--older-than", "1ms", ...options);
+  const makeDue = () => db.db.sql`
+    update pdoflow.schedule set nominal_at = now() - interval '1 s', fires_at = now()`;
+
+  test("a pool of the owner prunes, and the time says what", async () => {
+    await db.db.sql`select pdoflow.cancel(pdoflow.post('work.ts#main', '[[1], [2]]'))`;
+    expect((await housekeeping("--state", "cancelled")).err).toContain("fires next at");
+    expect((await cli.run("schedule", "list")).out).toContain("prune --older-than 1ms");
+    expect((await cli.run("schedule", "show", "housekeeping")).out).toContain("runs      prune");
+    await makeDue();
+    expect((await cli.run("pool", "--once", "--max-workers", "1")).code).toBe(0);
+    const [fire] = await db.db.sql`select outcome, reason from pdoflow.fires`;
+    expect(fire).toEqual({
+      outcome: "pruned",
+      reason: expect.stringMatching(/^[1-9]\d* postings, [2-9]\d* jobs, \d+ MiB$/),
+    });
+    expect(await db.db.sql`select from pdoflow.posting where state = 'cancelled'`).toHaveLength(0);
+    expect(await db.db.sql`select from pdoflow.schedule where fires_at > now()`).toHaveLength(1);
+  });
+
+  test("a prune that its pool did not end is noted, and the next one continues", async () => {
+    await housekeeping();
+    await makeDue();
+    await db.db.sql`select * from pdoflow.pool_prune_due()`;
+    expect((await cli.run("schedule", "history", "housekeeping")).out).toContain("started");
+    await makeDue();
+    await cli.run("pool", "--once", "--max-workers", "1");
+    const { out } = await cli.run("schedule", "history", "housekeeping");
+    expect(out).toMatch(/pruned[^]*refused .*its pool stopped before the prune ended/);
+  });
+
+  test.each([
+    [["add", "h", "@daily", "--", "prune"], 2, "expected --older-than"],
+    [["run", "housekeeping"], 2, "To prune now: pdoflow prune"],
+    [["backfill", "housekeeping", "--from", "2026-01-01", "--to", "2026-01-02"], 2, "prunes"],
+  ])("schedule %j is code %d", async (words, code, why) => {
+    await housekeeping();
+    const ran = await cli.run("schedule", ...words);
+    expect(ran).toMatchObject({ code, err: expect.stringContaining(why) });
+  });
+});
+
 test.each(["show", "next", "history", "run", "pause", "resume", "delete"])(
   "schedule %s of a name that does not exist is code 4",
   async (verb) => {

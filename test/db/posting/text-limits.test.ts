@@ -165,6 +165,7 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     ),
     `pool_draft($pool, $lease, '{$id, 0, 1, 2}', 'a.ts#f', '{}', '["' || ${long} || '"]')`,
   ],
+  "pool_end_prune(p_outcome, p_reason)": null, // only the owner's
   "pool_heartbeat(p_running)": [
     `pool_heartbeat($pool, jsonb_build_array(jsonb_build_object(
        'posting', 1, 'seq', 1, 'attempt', 1, 'note', ${long})), false)`,

@@ -103,6 +103,27 @@ test("a poster who may not post any more has none", async () => {
   ]);
 });
 
+test("only the owner can have prunes, and only pools of the owner run them", async () => {
+  const add = (db: Db) => db.sql`
+    select pdoflow.schedule_prune('prune', 'every 10m', '{"olderThanMs": 0}')`;
+  expect(errorCode(await add(ada).catch((caught: unknown) => caught))).toBe("42501");
+  await add(roles.db);
+  await makeDue();
+  await fireDue(pool);
+  expect(await pool.sql`select * from pdoflow.pool_prune_due()`).toHaveLength(0);
+  expect(await roles.db.sql`select * from pdoflow.pool_prune_due()`).toHaveLength(1);
+  await makeDue();
+  await roles.db.sql`truncate pdoflow.fire`;
+  await roles.db
+    .sql`update pdoflow.schedule set poster = ${roles.nameOf("ada")} where name = 'prune'`;
+  expect(await roles.db.sql`select * from pdoflow.pool_prune_due()`).toHaveLength(0);
+  expect(
+    await roles.db.sql`select outcome, reason from pdoflow.fires where name = 'prune'`,
+  ).toMatchObject([
+    { outcome: "refused", reason: expect.stringContaining("may not prune any more") },
+  ]);
+});
+
 test("others neither see nor change it, and operators can", async () => {
   expect(await readSchedules(eve)).toHaveLength(0);
   for (const act of [

@@ -55,6 +55,7 @@ async function openLoop({ db }: TestDatabase, { isOnce, listener, onStatement }:
   session = await Session.open(links, pool, {
     ...{ running: () => [], isWaiting: () => loop.isWaiting, output: () => [], busy: () => 0 },
     ...{ onBeat: () => {}, onLost: () => {}, onSilence: () => {}, onRescue: () => {} },
+    pollPrune: async () => {},
     ...{ meter: new Meter(), onWritten: () => {} },
     outcomes: { onRefused: () => {}, onReplaced: () => {}, onBacklog: () => {} },
     ...{ isCurrent: () => true, log: () => {}, onError: () => {} },

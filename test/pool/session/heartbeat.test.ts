@@ -15,6 +15,7 @@ const listener = {
   ...{ running: () => [], isWaiting: () => false, output: () => [] },
   report: async () => {},
   pollEdges: async () => {},
+  pollPrune: async () => {},
   ...{ onBeat: () => {}, onRescue: () => {} },
 };
 
