@@ -167,10 +167,7 @@ class OutcomeRow {
   get usage(): string | null {
     if (this.#parts.every(({ run }) => run.usage === null)) return null;
     const spans = this.#parts.map(({ run, from, to }) => usageOf(run, from, to));
-    const isAlone = (ms: number) => ms >= measuredAloneMs;
-    const areApart =
-      this.count > 1 &&
-      this.#parts.some(({ run, from, to }) => run.durationsMs.subarray(from, to).some(isAlone));
+    const areApart = this.count > 1 && this.#parts.some(hasAlone);
     const usages = areApart ? spans.flatMap((each) => [...eachUsage(each)]) : [totalUsage(spans)];
     return integers(
       usageFields.flatMap((field) => usages.map((usage) => wholeOrNull(usage[field]))),
@@ -223,6 +220,12 @@ export function packRuns(runs: readonly OutcomeRun[], now: number) {
     stderrs: texts((row) => row.text("stderrs")),
     usages: texts((row) => row.usage),
   };
+}
+
+/** Whether a job of a part was measured alone. */
+function hasAlone({ run, from, to }: RunPart): boolean {
+  for (let i = from; i < to; i++) if ((run.durationsMs[i] ?? 0) >= measuredAloneMs) return true;
+  return false;
 }
 
 /** The usage of a part of a run, measured or not. */

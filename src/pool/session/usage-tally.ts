@@ -34,8 +34,9 @@ const nothing = (postingId: number): UsageReport => ({
 });
 
 function addRun(sum: UsageReport, run: PendingRun): void {
+  const { durationsMs } = run;
   let ms = 0;
-  for (const durationMs of run.durationsMs) ms += durationMs;
+  for (let i = 0; i < durationsMs.length; i++) ms += durationsMs[i] ?? 0; // an iterator is slow
   sum.attempts += countOf(run);
   sum.wallMs += ms;
   if (run.usage === null) return;

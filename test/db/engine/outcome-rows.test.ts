@@ -1,9 +1,10 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { blockSeparator } from "../../../src/db/connection/array.ts";
 import { type OutcomeRun, packRuns, type PackedRuns } from "../../../src/db/engine/outcome-rows.ts";
 import type { OutcomeState } from "../../../src/domain/attempt.ts";
+import { spanOf, unmeasured, type UsageSpans } from "../../../src/domain/attempt-usage.ts";
 import { JobLines } from "../../../src/domain/job-lines.ts";
 
 const now = 1_000;
@@ -58,6 +59,7 @@ function rowsOf(packed: PackedRuns) {
     pids: numbers(at(packed.pids, i) ?? ""),
     delays: at(packed.delays, i),
     ...{ results: at(packed.results, i), stdouts: at(packed.stdouts, i) },
+    usage: at(packed.usages, i),
   }));
 }
 
@@ -162,6 +164,37 @@ test.each([
 ])("a run with %s is a row of its own", (_how, more) => {
   const runs = [runOf([job()]), runOf([job()], { firstSeq: 1, ...more })];
   expect(rowsOf(packRuns(runs, now))).toHaveLength(2);
+});
+
+describe("U8: the usage of a row is", () => {
+  const spent = (x: number) => ({ ...unmeasured, userUs: x, systemUs: 1, peakBytes: 100 - x });
+  const short = (firstSeq: number, usage: UsageSpans | null) =>
+    runOf([job(), job()], { firstSeq, usage });
+  const usagesOf = (...runs: OutcomeRun[]) => rowsOf(packRuns(runs, now)).map(({ usage }) => usage);
+
+  test("the sum of its jobs, and the largest peak", () => {
+    const two = [short(0, spanOf(2, spent(5))), short(2, spanOf(2, spent(8)))];
+    expect(usagesOf(...two)).toEqual(["{13,2,95,null,null}"]);
+  });
+
+  test("the sum of its measured jobs", () => {
+    expect(usagesOf(short(0, null), short(2, spanOf(2, spent(8))))).toEqual(["{8,1,92,null,null}"]);
+    expect(usagesOf(short(0, null))).toEqual([null]);
+  });
+
+  test("a number for each job, if one ran for 50 ms", () => {
+    const long = runOf([job({ durationMs: 50 })], { firstSeq: 2, usage: spanOf(1, spent(60)) });
+    const row = usagesOf(short(0, spanOf(2, spent(5))), long, short(3, null));
+    const columns = ["3,3,60,null,null", "1,1,1,null,null", "95,95,40,null,null"];
+    const none = "null,null,null,null,null";
+    expect(row).toEqual([`{${[...columns, none, none].join(",")}}`]);
+  });
+
+  test("its share, of a run that is cut", () => {
+    const many = Array.from({ length: 1_500 }, () => job());
+    const rows = usagesOf(runOf(many, { usage: spanOf(1_500, spent(30)) }));
+    expect(rows).toEqual(["{20,1,70,null,null}", "{10,0,70,null,null}"]);
+  });
 });
 
 test("a row is full at 1,000 jobs, and at 65,536 characters of a text", () => {

@@ -26,7 +26,7 @@ test("I1: reports of an hour add up, and the largest peak stays", async () => {
 
 test("I2: no report makes a later one fail, whatever its numbers and however long the name", async () => {
   await using db = await freshQueue();
-  const entryPoint = `${"\u{1f600}".repeat(490)}.ts#main`;
+  const entryPoint = `${"\u{1f600}".repeat(600)}.ts#main`;
   const [pool, postingId] = [await newPool(db), await postJobs(db, 1, { entryPoint })];
   for (const x of [Number.MAX_VALUE, -1]) {
     await reportUsage(db, pool, [{ ...used, postingId, wallMs: x, peakBytes: x, readBytes: x }]);
