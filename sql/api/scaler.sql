@@ -24,6 +24,12 @@ language sql immutable as $$
       when '>=' then t.total >= v.amount end, false))
 $$;
 
+-- The amount that a pool has of a resource; null for a word. As totalOf in
+-- src/domain/capabilities.ts.
+create function pdoflow.total_of(p_provided jsonb) returns numeric language sql immutable return
+  case jsonb_typeof(p_provided) when 'number' then nullif(p_provided::numeric, 0)
+    when 'array' then nullif(jsonb_array_length(p_provided), 0) end;
+
 -- The roles whose jobs count for the caller; null means all.
 create function pdoflow.scaled_posters() returns text[] language plpgsql stable as $$
 begin
@@ -94,24 +100,25 @@ language sql stable set jit = off set enable_seqscan = off as $$
   group by due.posting_id
 $$;
 
--- The number of worker slots that could be busy now: the running jobs, and the jobs that a
--- pool could claim. Never null. Reads the open postings, no jobs and no outcomes.
+-- slots: the number of worker slots that could be busy now: the running jobs, and the jobs that a
+-- pool could claim. resource_pools: the number of pools that have the amounts which all these jobs
+-- take at a time, such as gpus. Never null. Reads the open postings, no jobs and no outcomes.
 --   p_provides  the capabilities of the pools, such as '{"gpu": ["0"], "mem": 68719476736}': jobs
 --               that need others do not count. Null: whatever the jobs need
 --   p_project   jobs of other projects do not count (R4). Null: of any project
 -- At most max_running jobs of a posting count, and of a posting with a rate, besides its running
 -- jobs, at most rate_count (if its period exceeds a minute, as many as may start now). Jobs that
 -- wait, are paused or not due count as 0. If no job runs or may run but upkeep is due, returns 1.
-create function pdoflow.desired_slots(
-  p_provides jsonb default null, p_project text default null
-) returns integer language plpgsql stable
-security definer set search_path = pg_catalog, pg_temp
+create function pdoflow.desired(
+  p_provides jsonb, p_project text, out slots integer, out resource_pools integer
+) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off set enable_mergejoin = off as $$
 #variable_conflict use_column
 declare
   v_posters text[] := pdoflow.scaled_posters();
   v_routes integer[];
   v_slots numeric;
+  v_pools numeric;
   v_is_late boolean; -- all jobs of a posting have ended, and no pool has ended the posting
 begin
   v_routes := array(
@@ -125,7 +132,7 @@ begin
            coalesce(lane.claimable, 0) + coalesce(d.jobs, 0) as claimable,
            coalesce(g.ended, 0) as ended, coalesce(g.waiting, 0) as waiting
     from (
-      select id, state, job_count, max_running, rate_count, rate_ms, waits, run_at
+      select id, route_id, state, job_count, max_running, rate_count, rate_ms, waits, run_at
       from pdoflow.posting where ended_at is null and route_id = any (v_routes)) p
       left join lateral (
         select sum(done + failed + cancelled) as ended, sum(retrying + released) as waiting
@@ -140,27 +147,47 @@ begin
           from pdoflow.lane where posting_id = p.id and state <> 'closed') l) lane on true
       left join due d on d.posting_id = p.id),
   counted as (
-    select p.id, p.ended = p.job_count and p.job_count > 0 as is_late,
+    select p.route_id, p.ended = p.job_count and p.job_count > 0 as is_late,
            least(p.max_running, p.job_count - p.beyond - p.waiting - p.ended) as running,
            case when p.rate_count is null then p.claimable
                 when p.rate_ms <= 60000 then least(p.claimable, p.rate_count)
                 else least(p.claimable, greatest((pdoflow.limit_room(p.id)).starts, 0))
            end as startable, p.max_running
-    from posting p)
-  select sum(least(max_running, greatest(running, 0) + startable)), bool_or(is_late)
-  into v_slots, v_is_late from counted;
-  v_slots := coalesce(v_slots, 0);
+    from posting p),
+  by_route as (
+    select route_id, sum(least(max_running, greatest(running, 0) + startable)) as slots,
+           bool_or(is_late) as is_late
+    from counted group by route_id)
+  select coalesce(sum(b.slots), 0), bool_or(b.is_late), (
+           select ceil(max(t.total)) from (
+             select sum(o.slots * (n.need -> 2)::numeric
+                        / pdoflow.total_of(p_provides -> (n.need ->> 0))) as total
+             from by_route o join pdoflow.route r on r.id = o.route_id
+               cross join lateral jsonb_array_elements(r.needs) as n (need)
+             where n.need ->> 1 = '=' and jsonb_typeof(n.need -> 2) = 'number'
+             group by n.need ->> 0) t)
+  into v_slots, v_is_late, v_pools from by_route b;
   if v_slots < 1 and (coalesce(v_is_late, false) or pdoflow.is_upkeep_due(v_posters)) then
     v_slots := 1;
   end if;
-  return least(v_slots, 2147483647)::integer;
+  slots := least(v_slots, 2147483647);
+  resource_pools := least(coalesce(v_pools, 0), 2147483647);
 end $$;
 
--- The number of pools with p_slots worker slots each that desired_slots keeps busy, rounded up.
+-- The number of worker slots that jobs could keep busy now.
+create function pdoflow.desired_slots(
+  p_provides jsonb default null, p_project text default null
+) returns integer language sql stable
+security definer set search_path = pg_catalog, pg_temp as
+$$ select d.slots from pdoflow.desired(p_provides, p_project) d $$;
+
+-- The number of pools, with p_slots worker slots each, that jobs could keep busy now: as many as
+-- their slots need or, if that is more, the amounts that their jobs take.
 create function pdoflow.desired_pools(
   p_provides jsonb default null, p_slots integer default 1, p_project text default null
 ) returns integer language sql stable
 security definer set search_path = pg_catalog, pg_temp as $$
-  select ceil(pdoflow.desired_slots(p_provides, p_project)::numeric
-              / greatest(coalesce(p_slots, 1), 1))::integer
+  select greatest(ceil(d.slots::numeric / greatest(coalesce(p_slots, 1), 1)),
+                  d.resource_pools)::integer
+  from pdoflow.desired(p_provides, p_project) d
 $$;

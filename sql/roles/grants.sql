@@ -17,7 +17,7 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
 
 -- The functions that a kind of role can call. Functions that run as the owner check the caller.
 create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
-  array['desired_slots', 'desired_pools'] ||
+  array['desired', 'desired_slots', 'desired_pools'] ||
   case when p_kind = 'scaler' then '{}' else
   array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'reads_all', 'own_routes',
         'run_routes', 'refusal_of', 'lane_cursor', 'block_of', 'lines_of',

@@ -1,5 +1,5 @@
 import type { Target } from "../../db/settings/target.ts";
-import { desiredOf, readDesiredWithin } from "../../db/dashboard/desired.ts";
+import { type DesiredSlots, desiredOf, readDesiredSlots } from "../../db/dashboard/desired.ts";
 import { parseResourceList, type Provides } from "../../domain/capabilities.ts";
 import { InvalidInput, messageOf } from "../../domain/errors.ts";
 import { Link } from "../../pool/link/link.ts";
@@ -14,8 +14,7 @@ const questionsMax = 20;
 /** A statement that takes longer is cancelled by the server. */
 const statementMs = 2_000;
 
-interface KnownSlots {
-  slots: number;
+interface KnownSlots extends DesiredSlots {
   readAt: number;
 }
 
@@ -59,7 +58,7 @@ export class DesiredPages implements AsyncDisposable {
   async #read(of: {
     provides: Provides | null;
     project: string | null;
-  }): Promise<number | null | "too many"> {
+  }): Promise<DesiredSlots | null | "too many"> {
     const key = JSON.stringify([of.provides, of.project]);
     const ageMs = () => performance.now() - (this.#known.get(key)?.readAt ?? -Infinity);
     if (ageMs() > freshMs) {
@@ -68,7 +67,7 @@ export class DesiredPages implements AsyncDisposable {
       this.#reading.set(key, reading);
       await reading;
     }
-    return ageMs() > staleMs ? null : (this.#known.get(key)?.slots ?? null);
+    return ageMs() > staleMs ? null : (this.#known.get(key) ?? null);
   }
 
   /** Forgets questions that nobody asks any more. */
@@ -83,10 +82,8 @@ export class DesiredPages implements AsyncDisposable {
     of: { provides: Provides | null; project: string | null },
   ): Promise<void> {
     try {
-      const { slots } = await this.#link.ask((db) =>
-        readDesiredWithin(db, { ...of, slots: 1 }, statementMs),
-      );
-      this.#known.set(key, { slots, readAt: performance.now() });
+      const desired = await this.#link.ask((db) => readDesiredSlots(db, of, statementMs));
+      this.#known.set(key, { ...desired, readAt: performance.now() });
     } catch (error) {
       this.#lastError = messageOf(error);
     } finally {

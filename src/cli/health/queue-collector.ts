@@ -1,4 +1,4 @@
-import { readDesiredWithin } from "../../db/dashboard/desired.ts";
+import { readDesiredSlots } from "../../db/dashboard/desired.ts";
 import { type QueueFigures, readQueueFigures } from "../../db/dashboard/queue-figures.ts";
 import type { Target } from "../../db/settings/target.ts";
 import type { Provides } from "../../domain/capabilities.ts";
@@ -74,8 +74,8 @@ export class QueueCollector implements AsyncDisposable {
       const figures = await this.#link.ask((db) => readQueueFigures(db, statementMs));
       const desired: Record<string, number> = {};
       for (const [label, provides] of this.#options.provides) {
-        const pools = { provides, slots: 1, project: null };
-        const read = await this.#link.ask((db) => readDesiredWithin(db, pools, statementMs));
+        const pools = { provides, project: null };
+        const read = await this.#link.ask((db) => readDesiredSlots(db, pools, statementMs));
         desired[label] = read.slots;
       }
       this.#countFires(figures.fires);

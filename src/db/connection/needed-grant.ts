@@ -10,7 +10,7 @@ type Names = readonly [pattern: RegExp, kinds: readonly Kind[]];
 
 /** As pdoflow.kind_calls has them. Only the owner can call any other. */
 const functions: readonly Names[] = [
-  [/^desired_(slots|pools)$/, all],
+  [/^desired(_slots|_pools)?$/, all],
   [/^(pool_\w+|listen|share_of)$/, ["pool"]],
   [/^(post|post_(batch|sweep)|(begin|end|sign)_posting|add_(jobs|sweep)|next_span)$/, ["poster"]],
   [

@@ -125,6 +125,29 @@ test("the figures for 2,000 open postings are read without their jobs and withou
   expect(read.filter(({ scans, rows }) => scans > 0 || rows > 6_100)).toEqual([]);
 });
 
+test("pools are counted by the amounts that jobs take, if these need more pools than slots", async () => {
+  await using db = await freshQueue();
+  await postJobs(db, 100);
+  await postJobs(db, 10, { needs: [["gpu", "=", 1]] });
+  await postJobs(db, 4, {
+    needs: [
+      ["gpu", "=", 0.5],
+      ["mem", "=", 3],
+    ],
+  });
+  const provides = { gpu: ["0", "1"], mem: 64 };
+  expect(await desired(db, { provides, slots: 16 })).toEqual({ slots: 114, pools: 8 });
+  expect(await desired(db, { provides, slots: 64 })).toEqual({ slots: 114, pools: 6 });
+  expect(await desired(db, { provides: { ...provides, mem: 3 }, slots: 64 })).toEqual({
+    ...{ slots: 114, pools: 6 },
+  });
+  const small = { gpu: ["0"], mem: 3 };
+  expect(await desired(db, { provides: small, slots: 64 })).toEqual({ slots: 114, pools: 12 });
+  expect(await desired(db, { slots: 64 })).toEqual({ slots: 114, pools: 2 });
+  const [row] = await db.sql`select pdoflow.desired_pools(${db.sql.json(small)}, 64) as pools`;
+  expect(row).toEqual({ pools: 12 });
+});
+
 const key = fc.constantFrom("gpu", "mem", "constructor", "a.b");
 const value = fc.constantFrom(0, 1, 2.5, 64, "a100", "1");
 const need: fc.Arbitrary<Need> = fc.oneof(

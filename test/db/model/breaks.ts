@@ -319,13 +319,13 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "the slots that are wanted leave out running jobs",
-    routine: "desired_slots",
+    routine: "desired",
     find: "greatest(running, 0) + startable",
     instead: "startable",
   },
   {
     name: "the slots that are wanted exceed a limit",
-    routine: "desired_slots",
+    routine: "desired",
     find: "sum(least(max_running, greatest(running, 0) + startable))",
     instead: "sum(greatest(running, 0) + startable)",
   },
@@ -337,7 +337,7 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "the slots that are wanted include paused lanes",
-    routine: "desired_slots",
+    routine: "desired",
     find: "where l.state = 'open' or",
     instead: "where true or",
   },

@@ -220,6 +220,7 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     `post_sweep('a.ts#f', ${everyOption("osUser")}, '{"axes":[{"values":[1]}]}', true)`,
     `post_sweep('a.ts#f', '{}', '{"axes":[{"values":["' || ${long} || '"]}]}', true)`,
   ],
+  "desired(p_provides, p_project)": null,
   "desired_pools(p_provides, p_project)": null,
   "desired_slots(p_provides, p_project)": null,
   "retry(p_fingerprint)": null,
