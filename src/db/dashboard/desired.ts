@@ -42,7 +42,7 @@ export const readDesiredSlots = async (
 ): Promise<DesiredSlots> =>
   parse(Row, await readOne(db, (tx) => desiredQuery(tx, db, pools), timeoutMs), "the slots");
 
-/** With pools of so many slots. */
+/** The same with pools of N slots each. */
 export const desiredOf = (
   { slots, resourcePools }: DesiredSlots,
   pools: Pick<ScaledPools, "slots">,
