@@ -145,7 +145,9 @@ function timelineOf({ bins, figures, shownPools, pools }: ReportData): Timeline 
   }
   const hasOthers = figures.ends.some(({ poolId }) => poolId === null);
   const known = new Map(pools.map((pool) => [pool.id, pool]));
-  const lines = [...shownPools, ...(hasOthers ? [null] : [])];
+  const startOf = (id: number) => known.get(id)?.startedAt.getTime() ?? 0;
+  const inOrder = [...shownPools].sort((a, b) => startOf(a) - startOf(b));
+  const lines = [...inOrder, ...(hasOthers ? [null] : [])];
   return {
     startAt: new Date(startMs),
     endAt: new Date(startMs + count * binMs),
@@ -163,8 +165,8 @@ function poolLine(
 ): PoolLine {
   const isOwn = ({ poolId }: { poolId: number | null }) => poolId === id;
   const busy = busyMs(bins, starts.filter(isOwn), ends.filter(isOwn)).map((ms) => ms / bins.binMs);
-  const { host = null, slots = null, startedAt = null, endedAt = null } = pool ?? {};
-  return { id, host, slots, startedAt, endedAt, busy };
+  const { host = null, pid = null, slots = null, startedAt = null, endedAt = null } = pool ?? {};
+  return { id, host, pid, slots, startedAt, endedAt, busy };
 }
 
 function attemptsOf({ overview }: ReportData): AttemptFigure[] {

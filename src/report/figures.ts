@@ -89,6 +89,7 @@ export interface PoolLine {
   /** Null for all pools that are not shown one by one. */
   id: number | null;
   host: string | null;
+  pid: number | null;
   /** Null if it is not known any more. */
   slots: number | null;
   /** Null if it is still alive, or not known. */

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 
 import { escapeHtml, html } from "../../src/report/html.ts";
 import { reportPage } from "../../src/report/page/report-page.ts";
+import { styleSource } from "../../src/report/page/style.ts";
 import { sampleFigures } from "./sample-figures.ts";
 
 const hostile = `</style><script>alert("1")</script>'"&<img src=x onerror=alert(1)>`;
@@ -24,6 +25,12 @@ test("a page is one file: it loads nothing, runs nothing and links to nothing", 
   const page = reportPage(sampleFigures("night"));
   expect(page).not.toMatch(/https?:|url\(|@import|<script|<link|<iframe|<img| on\w+=| style=/);
   expect(page.length).toBeLessThan(40_000);
+});
+
+test("the style sheet of a page is exactly the one that the policy of the web server allows", () => {
+  const [, text = ""] = /<style>([^]*)<\/style>/.exec(reportPage(sampleFigures("night"))) ?? [];
+  const digest = new Bun.CryptoHasher("sha256").update(text).digest("base64");
+  expect(styleSource).toBe(`'sha256-${digest}'`);
 });
 
 test("templates escape values, and keep HTML and lists of it", () => {

@@ -42,8 +42,24 @@ export function sampleFigures(text: string): ReportFigures {
         cancelled: zeros(),
       },
       pools: [
-        { id: 1, host: text, slots: 4, startedAt: at(1), endedAt: at(4), busy: [0, 2, 4, 4, 1, 0] },
-        { id: null, host: null, slots: null, startedAt: null, endedAt: null, busy: zeros() },
+        {
+          id: 1,
+          host: text,
+          pid: 7,
+          slots: 4,
+          startedAt: at(1),
+          endedAt: at(4),
+          busy: [0, 2, 4, 4, 1, 0],
+        },
+        {
+          id: null,
+          host: null,
+          pid: null,
+          slots: null,
+          startedAt: null,
+          endedAt: null,
+          busy: zeros(),
+        },
       ],
     },
     durations: {

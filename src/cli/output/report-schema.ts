@@ -77,7 +77,7 @@ const Timeline = v.object({
   pools: v.array(
     v.object({
       /** Null for all pools that are not listed one by one. */
-      ...{ id: v.nullable(id), host: text, slots: v.nullable(count) },
+      ...{ id: v.nullable(id), host: text, pid: v.nullable(count), slots: v.nullable(count) },
       ...{ startedAt: v.nullable(moment), endedAt: v.nullable(moment) },
       /** Busy workers in each bin, on average. */
       busy: v.array(v.number()),

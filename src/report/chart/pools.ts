@@ -20,10 +20,10 @@ export function poolChart({ startAt, endAt, pools }: Timeline): Html {
 }
 
 function row(pool: PoolLine, top: number, period: { fromMs: number; toMs: number }): Content {
-  const { id, host, slots, busy } = pool;
+  const { id, host, pid, slots, busy } = pool;
   const base = top + plotHeight;
   const most = Math.max(slots ?? 0, ...busy, 1e-9);
-  const name = id === null ? "other pools" : `${host ?? "unknown host"}, pool ${id}`;
+  const name = id === null ? "other pools" : host === null ? `pool ${id}` : `${host}, pid ${pid}`;
   const present = presence(pool, period);
   const share = sum(busy) / Math.max(busy.length * present.share * (slots ?? 0), 1e-9);
   const note =

@@ -1,6 +1,8 @@
-import { type Content, html } from "../html.ts";
+import { type Content, Html, html } from "../html.ts";
 import { style } from "./style.ts";
-import { Html } from "../html.ts";
+
+/** Without a line break more: the content security policy has the digest of exactly this text. */
+const styleElement = new Html(`<style>${style}</style>`);
 
 interface PageParts {
   title: string;
@@ -29,9 +31,7 @@ export function page({ title, nav, header, main, footer, refreshSeconds }: PageP
         <meta name="generator" content="pdoflow" />
         ${refresh}
         <title>${title}</title>
-        <style>
-          ${new Html(style)}
-        </style>
+        ${styleElement}
       </head>
       <body>
         ${nav ?? null}

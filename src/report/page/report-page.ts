@@ -68,9 +68,8 @@ function kindsNote({ graph }: FlowFigures): Content {
   const kinds = new Set(graph.flatMap(({ upstreams }) => upstreams.map(({ kind }) => kind)));
   kinds.delete("after");
   if (kinds.size === 0) return null;
-  return html`<p class="note">
-    Dashed lines: the lower stage follows by ${[...kinds].join(", ")}.
-  </p>`;
+  const options = [...kinds].map((kind) => `--${kind}`).join(", ");
+  return html`<p class="note">Dashed lines are edges of another kind than --after: ${options}.</p>`;
 }
 
 function flowSection(flow: FlowFigures): Content {

@@ -11,37 +11,8 @@ import { freshDatabase } from "../../database.ts";
 import { jobsOf, newPool, postJobs, record, refusal, take } from "../../db/engine.ts";
 import { withRoles } from "../../db/roles/roles.ts";
 import { openProxy } from "../../proxy.ts";
-import { openCommands, type Started, textOf } from "../in-process.ts";
-
-/** The line that the server prints when it listens. */
-async function urlOf({ stdout, stderr }: Started): Promise<URL> {
-  let text = "";
-  for await (const part of stdout) {
-    text += Buffer.from(part).toString();
-    if (text.includes("\n")) break;
-  }
-  if (text === "") throw new Error(await textOf(stderr));
-  return new URL(text.trim());
-}
-
-/** A browser that has opened the printed URL. */
-async function open(started: Started) {
-  const url = await urlOf(started);
-  const first = await fetch(url, { redirect: "manual" });
-  expect(first.status).toBe(303);
-  const cookie = first.headers.get("set-cookie")?.split(";")[0] ?? "";
-  const get = (path: string, init: RequestInit = {}) =>
-    fetch(new URL(path, url), { ...init, headers: { cookie }, redirect: "manual" });
-  /** The page, once its figures are there. */
-  const page = (path: string) =>
-    until(`the page ${path}`, async () => {
-      const text = await (await get(path)).text();
-      return text.includes("Adding up") ? null : text;
-    });
-  return { url, get, page };
-}
-
-const listen = ["web", "--listen", "127.0.0.1:0"];
+import { openCommands, textOf } from "../in-process.ts";
+import { openWeb, urlOf } from "./open-web.ts";
 
 test("a viewer sees the queue and its postings, in sessions that cannot write", async () => {
   await using roles = await withRoles("viewer");
@@ -55,8 +26,8 @@ test("a viewer sees the queue and its postings, in sessions that cannot write", 
   using cli = await openCommands({
     url: url.href.replace("postgres://host/", "postgres:///").replaceAll("+", "%20"),
   });
-  const started = cli.start(...listen);
-  const { get, page } = await open(started);
+  await using web = await openWeb(cli);
+  const { started, get, page } = web;
   expect(await page("/")).toContain(`href="/posting/${id}"`);
   expect(await page(`/posting/${id}`)).toContain("All 3 jobs are done.");
   for (const path of ["/posting/99", "/flow/99", "/posting/0", "/posting/1e3", "/etc/passwd"]) {
@@ -71,8 +42,8 @@ test("a viewer sees the queue and its postings, in sessions that cannot write", 
 test("every answer forbids scripts, frames, storing and referrers; only GET and HEAD are answered", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
-  const started = cli.start(...listen);
-  const { url, get } = await open(started);
+  await using web = await openWeb(cli);
+  const { started, url, get } = web;
   const answers = [
     await get("/"),
     await get("/gone"),
@@ -104,8 +75,8 @@ test("fifty requests at once are answered from one read, and an outage is shown 
   const sent: string[] = [];
   await using proxy = await openProxy(db.url, (bytes) => sent.push(bytes.toString("latin1")));
   using cli = await openCommands(proxy);
-  const started = cli.start(...listen);
-  const { get, page } = await open(started);
+  await using web = await openWeb(cli);
+  const { started, get, page } = web;
   await page(`/posting/${id}`);
   expect(sent.join("")).toContain("-c default_transaction_read_only=on");
   await Bun.sleep(2_000); // older than that, figures are read again

@@ -77,7 +77,7 @@ export async function readReport(db: Db, wish: ReportWish): Promise<ReportData> 
   const overview = await readAttemptOverview(db, ids);
   const known = overview.pools.flatMap(({ poolId }) => poolId ?? []);
   const pools = await readReportedPools(db, known.slice(0, mostKnownPools));
-  const shownPools = known.slice(0, mostPools).sort((a, b) => a - b);
+  const shownPools = known.slice(0, mostPools);
   const madeAt = await readNow(db);
   const bins =
     overview.fromMs === null || overview.toMs === null
