@@ -7,9 +7,9 @@ export interface OpenWeb extends AsyncDisposable {
   url: URL;
   cookie: string;
   started: Started;
-  get(path: string, init?: RequestInit): Promise<Response>;
+  get: (path: string, init?: RequestInit) => Promise<Response>;
   /** The page, once its figures have been added up. */
-  page(path: string): Promise<string>;
+  page: (path: string) => Promise<string>;
 }
 
 /** The line that the server prints when it listens. */
