@@ -276,3 +276,22 @@ begin
       and not pdoflow.has_ended(p_posting, o.seq, o.attempt)
     order by o.seq;
 end $$;
+
+-- The last notifications of a posting that the caller can see: their postings, by receiver.
+create function pdoflow.notifications_of(p_posting bigint)
+returns table (receiver text, posting_id bigint, has_ended boolean, has_failed boolean)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  return query
+    select n.receiver, d.id, d.ended_at is not null, d.failed + d.cancelled > 0
+    from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
+      cross join lateral unnest(pdoflow.receivers_of(p.on_end, p.on_failure, true)) as n (receiver)
+      join pdoflow.posting_key k on k.poster = r.poster and k.poster_os = r.poster_os
+        and k.key = format('notification/posting/%s/%s/%s', p.id, p.notified + 1, n.receiver)
+      join pdoflow.posting d on d.id = k.posting_id
+    where p.id = p_posting
+      and (pdoflow.sees_all() or p.route_id = any (pdoflow.own_routes()))
+    order by n.receiver;
+end $$;

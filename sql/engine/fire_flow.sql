@@ -78,10 +78,6 @@ declare
 begin
   v_row.id := v.id;
   v_row.flow_id := v.flow_id;
-  if exists (select from pdoflow.flow
-             where id = v.flow_id and coalesce(on_end, on_failure) is not null) then
-    v_row.notified := -1; -- P18
-  end if;
   v_row.stage := pdoflow.name_option('stage', coalesce((p_stage -> 'stage')::jsonb, 'null'));
   if v_row.stage is null then
     perform pdoflow.refuse_option('stage', 'the name of a stage', 'null');

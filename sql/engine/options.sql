@@ -298,11 +298,7 @@ begin
   if (v.flow_id is null) <> (v.stage is null) then
     perform pdoflow.refuse_option('flowId', 'flowId and stage together', p_options);
   end if;
-  if coalesce(v.on_end, v.on_failure) is not null or exists (
-    select from pdoflow.flow
-    where id = v.flow_id and coalesce(on_end, on_failure) is not null) then
-    v.notified := -1; -- P18
-  end if;
+  if coalesce(v.on_end, v.on_failure) is not null then v.notified := -1; end if; -- P18
   return v;
 end $$;
 

@@ -235,6 +235,11 @@ begin
   v_limits := pdoflow.limits_of(p_poster, pdoflow.owns(p_poster));
   v.max_result_bytes := v_limits.max_result_bytes;
   v.max_output_bytes := v_limits.max_output_bytes;
+  if v.flow_id is not null and exists (
+    select from pdoflow.flow
+    where id = v.flow_id and coalesce(on_end, on_failure) is not null) then
+    v.notified := -1; -- F4
+  end if;
   v.is_sorted := p_is_sorted;
   if not p_is_sorted then v.priority := p_priorities[1]; end if;
   if p_is_sorted then perform pdoflow.write_order(v.id, v.job_count); end if;

@@ -59,6 +59,11 @@ const promises: Readonly<Record<string, readonly string[]>> = {
   "text from outside is parsed or refused": ["fuzz/parsers"],
   "workers become another user before they load code": ["binary/worker/confinement"],
   "each attempt has its own temporary folder": ["binary/worker/temp-folder"],
+  "secrets of receivers stay in their folder, and only public addresses are contacted": [
+    "cli/commands/notify",
+    "pool/notify/webhook",
+    "pool/notify/addresses",
+  ],
 };
 
 const files = [...new Bun.Glob("**/*.test.ts").scanSync(new URL("..", import.meta.url).pathname)]

@@ -37,8 +37,21 @@ export function explainJob(facts: JobFacts): string {
   }
 }
 
-/** The state of a posting, the reasons why none of its jobs run, its progress, and remedies. */
-export function explainPosting(facts: PostingFacts): string {
+/**
+ * The state of a posting, the reasons why none of its jobs run, its progress, its notifications,
+ * and remedies.
+ */
+export const explainPosting = (facts: PostingFacts): string =>
+  [statePhrase(facts), ...facts.notifications.map(notificationPhrase)].join(" ");
+
+function notificationPhrase(notification: PostingFacts["notifications"][number]): string {
+  const { receiver, postingId: id, hasEnded, hasFailed } = notification;
+  if (hasFailed) return `Its notification to ${receiver} failed; see why: pdoflow explain ${id}.`;
+  if (hasEnded) return `Its notification to ${receiver} was sent.`;
+  return `Its notification to ${receiver} is posting ${id}; see: pdoflow explain ${id}.`;
+}
+
+function statePhrase(facts: PostingFacts): string {
   const { posting, jobs, startsInMs } = facts;
   const { id, state } = posting;
   const reason = posting.reason ?? "no reason given";

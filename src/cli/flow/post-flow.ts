@@ -85,7 +85,7 @@ export class FlowPostCommand extends FlowFileCommand {
         const flowDb = transactionDb(db, sql);
         const { flowId, isNew } = await beginFlow(flowDb, {
           ...{ name: flow.name, key, osUser },
-          ...{ onEnd: this.onEnd ?? flow.onEnd, onFailure: this.onFailure ?? flow.onFailure },
+          ...this.receivers(flow),
         });
         if (!isNew) return { id: flowId, isNew, stages: [] };
         const { context } = this;
@@ -100,6 +100,11 @@ export class FlowPostCommand extends FlowFileCommand {
     });
     this.#report(flow, posted, key);
     return exitCodes.ok;
+  }
+
+  /** The receivers to notify: those of the command line, or of the file. */
+  receivers({ onEnd, onFailure }: FlowFile) {
+    return { onEnd: this.onEnd ?? onEnd, onFailure: this.onFailure ?? onFailure };
   }
 
   /** The flow as it would be posted. */

@@ -38,19 +38,17 @@ export class ScheduledFlow extends FlowPostCommand {
   /** The flow as it is posted: posts it, with all checks, and takes that back. */
   async #record(db: Db, flow: FlowFile): Promise<string> {
     const recorded = new RecordedFlow();
-    const { name } = flow;
-    const onEnd = this.onEnd ?? flow.onEnd;
-    const onFailure = this.onFailure ?? flow.onFailure;
+    const named = { name: flow.name, ...this.receivers(flow) };
     let text = "";
     const osUser = this.context.osUser();
     const posting = db.sql.begin(async (sql) => {
       const flowDb = transactionDb(db, sql);
-      const { flowId } = await beginFlow(flowDb, { name, osUser, onEnd, onFailure });
+      const { flowId } = await beginFlow(flowDb, { ...named, osUser });
       const { spec } = await postStages(flowDb, flow, {
         ...{ flowId, context: this.context, kept: new Map(), recorded },
         note: (text: string) => this.say(text),
       });
-      text = recorded.textOf({ name, spec, onEnd, onFailure });
+      text = recorded.textOf({ ...named, spec });
       throw new TakenBack();
     });
     await posting.catch((error: unknown) => {

@@ -69,6 +69,17 @@ export interface PostingFacts extends Omit<
 > {
   isEnded: boolean;
   jobs: JobCounts;
+  /** Its last notifications, by receiver. */
+  notifications: readonly NotificationFacts[];
+}
+
+/** A notification about a posting. */
+export interface NotificationFacts {
+  receiver: string;
+  /** The posting that sends it. */
+  postingId: number;
+  hasEnded: boolean;
+  hasFailed: boolean;
 }
 
 /** The facts about the job at `index` of a posting; null if it does not exist. */
@@ -126,7 +137,9 @@ export async function readJobFacts(
 /** The facts about a posting; null if it does not exist. */
 export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts | null> {
   const { sql, schema } = db;
-  type Row = Omit<PostingFacts, "pools" | "ahead" | "jobs" | "edges"> & { priority: number | null };
+  type Row = Omit<PostingFacts, "pools" | "ahead" | "jobs" | "edges" | "notifications"> & {
+    priority: number | null;
+  };
   const [row] = await sql<Row[]>`
     select (p.ended_at is not null) as is_ended,
       (select (extract(epoch from min(due_at) - now()) * 1000)::float8
@@ -151,7 +164,9 @@ export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts
       ? { higherPriority: 0, samePriority: 0 }
       : await countAhead(db, { postingId: id, priority });
   const edges = (await readEdges(db, [id])).get(id) ?? [];
-  return { ...facts, jobs, pools: await readScopes(db, id), ahead, edges };
+  const notifications = await sql<NotificationFacts[]>`
+    select * from ${schema}.notifications_of(${id})`;
+  return { ...facts, jobs, pools: await readScopes(db, id), ahead, edges, notifications };
 }
 
 const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["pools"]>`

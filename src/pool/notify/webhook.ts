@@ -29,11 +29,15 @@ interface Delivery {
 /** How names become addresses. */
 export type ResolveName = (host: string) => Promise<readonly string[]>;
 
+interface Means {
+  resolve: ResolveName;
+  /** For the whole delivery, with the look-up of the name. */
+  limitMs: number;
+}
+
 const lookup: ResolveName = async (host) =>
   (await lookupName(host, { all: true })).map(({ address }) => address);
 
-/** The whole delivery, with the look-up of the name. */
-const limitMs = 10_000;
 const answerMax = 2_048;
 /** A part of a secret at the end of the answer is not recognised, so more is read. */
 const readMax = 2 * answerMax;
@@ -52,12 +56,14 @@ const temporary = [408, 425, 429];
 export async function sendWebhook(
   receiver: Webhook,
   delivery: Delivery,
-  resolve: ResolveName = lookup,
+  { resolve, limitMs }: Means = { resolve: lookup, limitMs: 10_000 },
 ): Promise<WebhookAnswer> {
   const { name, url, allow = [] } = receiver;
   const deadline = AbortSignal.timeout(limitMs);
   const late = new Promise<never>((_, reject) => {
-    deadline.addEventListener("abort", () => reject(new NotificationFailed(name, tooLong)));
+    deadline.addEventListener("abort", () =>
+      reject(new NotificationFailed(name, `found no whole answer within ${limitMs / 1000} s`)),
+    );
   });
   late.catch(() => {}); // nobody waits for it once the answer is here
   const addresses = await Promise.race([addressesOf(receiver, resolve), late]);
@@ -69,17 +75,16 @@ export async function sendWebhook(
         `meant, add it to the file of the receiver, as in allow = ["10.1.2.3"]`,
     );
   }
-  const { response, text } = await Promise.race([
+  const response = await Promise.race([
     exchange({ receiver, url, address, deadline }, delivery),
     late,
   ]);
+  const text = await beginningOf(response);
   const status = response.statusCode ?? 0;
   const answer = readable(redacted(text, receiver)).slice(0, answerMax);
   if (status >= 200 && status < 300) return { status, answer };
   throw failure(name, delivery.attempt, { status, answer, response });
 }
-
-const tooLong = `no whole answer within ${limitMs / 1000} s`;
 
 async function addressesOf(
   { name, url }: Webhook,
@@ -104,7 +109,7 @@ interface Exchange {
 async function exchange(
   { receiver, url, address, deadline }: Exchange,
   { id, payload }: Delivery,
-): Promise<{ response: IncomingMessage; text: string }> {
+): Promise<IncomingMessage> {
   const { secret = [], token, name } = receiver;
   const { body, headers } = payload;
   const isTls = url.protocol === "https:";
@@ -123,26 +128,27 @@ async function exchange(
   return await new Promise((resolve, reject) => {
     const fail = (error: unknown) =>
       reject(new NotificationFailed(name, `the connection failed${codeOf(error)}`));
-    const request = (isTls ? requestHttps : requestHttp)(options, (response) => {
-      void beginningOf(response)
-        .then((text) => resolve({ response, text }), fail)
-        .finally(() => request.destroy());
-    });
+    const request = (isTls ? requestHttps : requestHttp)(options, resolve);
     request.on("error", fail);
     deadline.addEventListener("abort", () => request.destroy());
     request.end(body);
   });
 }
 
-/** The first bytes of an answer, which may be endless. */
+/** The first bytes of an answer, which may be endless, or cut off at the deadline. */
 async function beginningOf(response: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of response as AsyncIterable<Buffer>) {
-    parts.push(part.subarray(0, readMax - size));
-    size += part.length;
-    if (size >= readMax) break;
+  try {
+    for await (const part of response as AsyncIterable<Buffer>) {
+      parts.push(part.subarray(0, readMax - size));
+      size += part.length;
+      if (size >= readMax) break;
+    }
+  } catch {
+    // Its status counts, and that is here.
   }
+  response.destroy();
   return Buffer.concat(parts).toString("utf8");
 }
 
