@@ -23,12 +23,14 @@ export interface TestServer {
 }
 
 /**
- * A server, with the schema, and its hot standby: the second has everything that the first
- * acknowledges.
+ * A server, with the schema, and its hot standby. The second has everything that the first
+ * acknowledges, until `lag` breaks their connection: then the first goes on alone.
  */
 export interface ServerPair extends AsyncDisposable {
   primary: TestServer;
   standby: TestServer;
+  /** What the first server acknowledges from now on is lost when it crashes. */
+  lag(): Promise<void>;
   /** The URL of both, in this order. */
   url(...servers: TestServer[]): string;
 }
@@ -65,9 +67,30 @@ export async function openPair(): Promise<ServerPair> {
   });
   await primary.db.sql`alter system set synchronous_standby_names = 'standby'`;
   await primary.db.sql`select pg_reload_conf()`;
+  const has = async ({ db: { sql } }: TestServer, what: string) =>
+    (await sql.unsafe(`select from ${what}`)).length > 0;
   return {
     primary,
     standby,
+    async lag() {
+      // Stopping its receiver would not do: the socket between them keeps what was sent.
+      while (!(await has(standby, "pg_stat_wal_receiver where status = 'streaming'"))) {
+        await Bun.sleep(20);
+      }
+      await primary.db.sql`alter system reset synchronous_standby_names`;
+      await primary.db.sql`select pg_reload_conf()`;
+      const [row] = await primary.db.sql<
+        { lsn: string }[]
+      >`select pg_current_wal_lsn()::text as lsn`;
+      const isEven = `(select 1) one where pg_last_wal_replay_lsn() >= '${row?.lsn}'`;
+      while (!(await has(standby, isEven))) await Bun.sleep(20);
+      writeFileSync(hba, "local all all trust\nlocal replication all reject\n");
+      await primary.db.sql`select pg_reload_conf()`;
+      while (await has(primary, "pg_stat_replication")) {
+        await primary.db.sql`select pg_terminate_backend(pid) from pg_stat_replication`;
+        await Bun.sleep(20);
+      }
+    },
     url: (...servers) => {
       const host = servers.map((server) => server.host).join(",");
       const query = new URLSearchParams({ host, user: "pdoflow" });

@@ -7,7 +7,8 @@
 create function pdoflow.post_batch(
   p_entry_point text, p_options jsonb, p_text text, p_indexes integer[], p_priorities integer[],
   p_sizes integer[], p_opens boolean,
-  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
+  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text,
+  out token bigint
 ) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -18,6 +19,7 @@ begin
   job_count := v_head.job_count;
   is_new := v_head.is_new;
   entry_point := v_head.entry_point;
+  token := coalesce(v_head.token, v.token);
   if not is_new or posting_id is null then return; end if;
   v.id := posting_id;
   v.job_count := pdoflow.write_jobs(posting_id, 0, p_text, p_indexes,
@@ -54,20 +56,22 @@ end $$;
 -- expanded from one (sql/engine/expand.sql); else as post_batch.
 create function pdoflow.post_sweep(
   p_entry_point text, p_options jsonb, p_sweep text, p_opens boolean,
-  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
+  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text,
+  out token bigint
 ) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   v pdoflow.posting := pdoflow.posting_of(p_entry_point, p_options);
 begin
   if p_sweep::jsonb ? 'expand' then
-    select e.* into posting_id, job_count, is_new, entry_point
+    select e.* into posting_id, job_count, is_new, entry_point, token
     from pdoflow.post_expanded(p_entry_point, p_options, p_sweep::jsonb, p_opens) e;
     return;
   end if;
-  select s.* into posting_id, job_count, is_new, entry_point
+  select s.* into posting_id, job_count, is_new, entry_point, token
   from pdoflow.start_posting(p_entry_point, p_options, p_opens) s;
   if not is_new or posting_id is null then return; end if;
+  token := v.token;
   v.id := posting_id;
   v.job_count := pdoflow.write_described(posting_id, 0, p_sweep, (
     select max_argument_bytes from pdoflow.limits_of_caller()));
@@ -128,20 +132,22 @@ end $$;
 -- was posted before, is_new is false: then do not add any jobs.
 create function pdoflow.begin_posting(
   p_entry_point text, p_options jsonb default '{}', p_opens boolean default true,
-  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
+  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text,
+  out token bigint
 ) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   v_limits record;
+  v pdoflow.posting := pdoflow.posting_of(p_entry_point, p_options);
 begin
-  perform pdoflow.posting_of(p_entry_point, p_options);
   select * into v_limits from pdoflow.limits_of_caller();
   if v_limits.max_open is not null then perform pdoflow.require_room(v_limits.max_open); end if;
-  select s.* into posting_id, job_count, is_new, entry_point
+  select s.* into posting_id, job_count, is_new, entry_point, token
   from pdoflow.start_posting(p_entry_point, p_options, p_opens) s;
   if not is_new or posting_id is null then return; end if;
-  insert into pdoflow.draft (posting_id, entry_point, options, max_argument_bytes)
-  values (posting_id, p_entry_point, p_options, v_limits.max_argument_bytes);
+  token := v.token;
+  insert into pdoflow.draft (posting_id, entry_point, options, token, max_argument_bytes)
+  values (posting_id, p_entry_point, p_options, token, v_limits.max_argument_bytes);
 end $$;
 
 -- The draft of this transaction (D1), locked.
@@ -260,6 +266,7 @@ declare
   v pdoflow.posting := pdoflow.posting_of(v_draft.entry_point, v_draft.options);
 begin
   v.id := p_posting;
+  v.token := v_draft.token;
   v.job_count := v_draft.job_count;
   perform pdoflow.write_posting(v, v_draft.options, v_draft.is_sorted, p_priorities, p_sizes,
                                 pdoflow.over_block(p_posting));

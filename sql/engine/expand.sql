@@ -94,7 +94,8 @@ end $$;
 -- Posts jobs for the elements of the list that the job of another posting returns ({"expand": 41}).
 create function pdoflow.post_expanded(
   p_entry_point text, p_options jsonb, p_jobs jsonb, p_opens boolean,
-  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
+  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text,
+  out token bigint
 ) language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -105,9 +106,10 @@ begin
   end if;
   v.expands := pdoflow.whole_option('expand', p_jobs -> 'expand', 1, 9007199254740991);
   perform pdoflow.require_expandable(p_options, v.expands);
-  select s.* into posting_id, job_count, is_new, entry_point
+  select s.* into posting_id, job_count, is_new, entry_point, token
   from pdoflow.start_posting(p_entry_point, p_options, p_opens) s;
   if not is_new or posting_id is null then return; end if;
+  token := v.token;
   v.id := posting_id;
   v.job_count := 0;
   perform pdoflow.write_posting(v, p_options, false, null, null);

@@ -275,6 +275,7 @@ begin
   if jsonb_typeof(p_options) is distinct from 'object' then
     perform pdoflow.refuse_option('(all)', 'an object', coalesce(p_options, 'null'));
   end if;
+  v.token := (random() * 2 ^ 52)::bigint;
   v.entry_point := p_entry_point;
   v.state := 'open';
   v.kills_running := true;

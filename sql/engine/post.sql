@@ -89,11 +89,13 @@ begin
   perform pdoflow.take_room(v_limit);
 end $$;
 
--- Returns the id of a new posting of the caller, or the posting that already has its key. Returns
+-- Returns the id of a new posting of the caller, or the posting that already has its key, then
+-- with its token. Returns
 -- nulls if no span has room and p_opens is false: then call next_span in a separate transaction.
 create function pdoflow.start_posting(
   p_entry_point text, p_options jsonb, p_opens boolean,
-  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
+  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text,
+  out token bigint
 ) language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -124,7 +126,7 @@ begin
     values (pdoflow.caller(), v_os_user, v_key, posting_id) on conflict do nothing;
     exit when found;
     -- Into a record, so that posting_id stays if nothing is found.
-    select p.id, p.job_count, p.entry_point, r.project into v_known
+    select p.id, p.job_count, p.entry_point, p.token, r.project into v_known
     from pdoflow.posting_key k join pdoflow.posting p on p.id = k.posting_id
       join pdoflow.route r on r.id = p.route_id
     where k.poster = pdoflow.caller() and k.poster_os = v_os_user and k.key = v_key;
@@ -139,6 +141,7 @@ begin
     posting_id := v_known.id;
     job_count := v_known.job_count;
     entry_point := v_known.entry_point;
+    token := v_known.token;
     is_new := false;
     exit;
   end loop;

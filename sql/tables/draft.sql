@@ -2,6 +2,7 @@ create table pdoflow.draft (
   posting_id bigint primary key,
   entry_point text not null,
   options jsonb not null,
+  token bigint not null,
   job_count integer not null default 0,
   is_sorted boolean not null default false,
   max_argument_bytes integer,

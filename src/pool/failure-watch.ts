@@ -20,6 +20,11 @@ export class FailureWatch {
     this.#onStopped = onStopped;
   }
 
+  /** Postings may have other numbers by now. */
+  forget(): void {
+    this.#failures.clear();
+  }
+
   /** Call it if an attempt was done, or cancelled. */
   passed({ id }: RunnablePosting, isDone: boolean): void {
     if (isDone && this.#failures.has(id)) this.#failures.set(id, -Infinity);

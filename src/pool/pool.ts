@@ -42,6 +42,7 @@ export class Pool {
   readonly #claims: ClaimLoop;
   readonly #runner: Runner;
   readonly #results: Results;
+  readonly #failureWatch: FailureWatch;
   readonly #intake: Intake;
   #state: PoolState = "starting";
   /** Null while the pool has no row: it is starting, or lost. */
@@ -66,15 +67,18 @@ export class Pool {
     this.#stopping.promise.catch(() => {}); // `finished`, perhaps called later, throws it
     this.#workersOfAllPools = options.maxWorkers;
     this.#lifetime = new Lifetime(performance.now(), options);
-    this.#links = openLinks(target, options.heartbeatTimeoutMs, (channel, payload) =>
-      this.#onNotify(channel, payload),
+    this.#links = openLinks(
+      target,
+      options.heartbeatTimeoutMs,
+      (channel, payload) => this.#onNotify(channel, payload),
+      () => this.#onMoved(),
     );
     this.#housekeeper = new Housekeeper(this.#links.side, log);
-    const failureWatch = new FailureWatch(this.#links, (id, reason) => {
+    const failureWatch = (this.#failureWatch = new FailureWatch(this.#links, (id, reason) => {
       this.#summary.stopped++;
       log(`posting ${id} was stopped: ${reason}; see why: pdoflow failures ${id}`);
       this.#check();
-    });
+    }));
     const context = {
       meter: this.#meter,
       state: () => this.#state,
@@ -305,6 +309,20 @@ export class Pool {
     this.#links.claims.reset(); // the same network: their answers may never arrive
     this.#links.work.reset();
     this.#options.log(silenceText(this.#options.heartbeatTimeoutMs));
+  }
+
+  /** Another server has the database now, perhaps without its newest postings (Session.moved). */
+  #onMoved(): void {
+    const session = this.#session;
+    if (!session) return;
+    session.moved();
+    this.#failureWatch.forget();
+    this.#options.policy?.forget();
+    this.#options.log("the database has failed over to another server: releasing waiting jobs");
+    void this.#attempt(async () => {
+      await this.#intake.releaseAll();
+      this.#claims.wake();
+    });
   }
 
   #onLost(): void {

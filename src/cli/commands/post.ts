@@ -14,7 +14,7 @@ import { blockedText, causeText, type EdgeFacts, waitText } from "../../domain/e
 import { type EntryPoint, formatEntryPoint } from "../../domain/entry-point.ts";
 import type { Selector } from "../../domain/selector.ts";
 import { expandedFrom, overPosting } from "../../domain/sweep.ts";
-import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
+import { type ExitCode, exitCodes, InvalidInput, PostingLost } from "../../domain/errors.ts";
 import { codeDigest } from "../../pool/entry/code-digest.ts";
 import { readSigningKey } from "../../pool/trust/keys.ts";
 import { pluralize } from "../output/pluralize.ts";
@@ -289,16 +289,17 @@ export class PostCommand extends GatheringCommand {
   }
 
   /** Runs `pdoflow wait` in this process. */
-  async #wait({ id, isNew }: Posted): Promise<ExitCode> {
+  async #wait({ id, isNew, token }: Posted): Promise<ExitCode> {
     const flags = [
       ...(this.json ? ["--json"] : []),
       ...(this.database === undefined ? [] : [`--database=${this.database}`]),
     ];
     const code = await this.context.runCommand(["wait", String(id), ...flags]);
-    if (code === exitCodes.ok && !isNew) {
-      // The posting of the key was cancelled before: its jobs are not done.
+    if (code === exitCodes.ok) {
       const [now] = await this.withDatabase((db) => readPostingCounts(db, [id]));
-      if (now?.state === "cancelled") return exitCodes.jobsFailed;
+      if (now && now.token !== token) throw new PostingLost(id, "another one");
+      // The posting of the key was cancelled before: its jobs are not done.
+      if (!isNew && now?.state === "cancelled") return exitCodes.jobsFailed;
     }
     return Object.values(exitCodes).find((each) => each === code) ?? exitCodes.bug;
   }

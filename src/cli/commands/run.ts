@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
+import { readTokens } from "../../db/read/tokens.ts";
 import { resumePostings } from "../../db/engine/control.ts";
 import type { NewPosting } from "../../db/posting/insert.ts";
 import { newestOfRuns, readIdsOfRun, readJobsLeft } from "../../db/read/runs.ts";
@@ -172,13 +173,18 @@ export class RunCommand extends PostingCommand {
     const code = await run.work(async () => {
       await this.withDatabase(async (db) => {
         let before = 0;
+        const tokens = await readTokens(
+          db,
+          postings.map(({ id }) => id),
+        );
         for (const { id, jobCount } of postings) {
           const left = await readJobsLeft(db, id, notes.isWanted);
           for (const { seq, args } of isCommand ? left : []) {
             const command = JSON.parse(args ?? "[]") as CommandWord[];
             notes.add(before + seq + 1, { tag: "", command });
           }
-          run.add({ postingId: id, jobCount, seqs: left.map(({ seq }) => seq) });
+          const part = { postingId: id, jobCount, seqs: left.map(({ seq }) => seq) };
+          run.add(part, tokens.get(id) ?? 0);
           before += jobCount;
         }
         await resumePostings(

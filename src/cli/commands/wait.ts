@@ -11,7 +11,7 @@ import { blockedText, type EdgeFacts, waitText } from "../../domain/edge-text.ts
 import { Bell } from "../../domain/bell.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { waitsFor } from "../output/schema-parts.ts";
-import { type ExitCode, exitCodes } from "../../domain/errors.ts";
+import { type ExitCode, exitCodes, PostingLost } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { duration } from "../shell/flag-values.ts";
@@ -65,7 +65,8 @@ export class WaitCommand extends PdoflowCommand {
       was stopped because of failures; such a posting ends only when it is resumed or cancelled. It
       is also 1, at once, if a posting is blocked, because a posting that it waits for
       (\`post --after\`) has failed jobs; the message names the cause and what helps. The exit code
-      is 124 after --timeout, 130 after Ctrl-C and 143 after SIGTERM; the postings continue.
+      is 124 after --timeout, 130 after Ctrl-C and 143 after SIGTERM; the postings continue. It is 4
+      if a failover of the database has lost a posting: post it again, with the same --key.
     `,
     examples: [
       ["Wait, and show failures if there are any", "$0 wait 42 || $0 failures 42"],
@@ -108,6 +109,7 @@ export class WaitCommand extends PdoflowCommand {
       Math.min(timeout ?? Infinity, 2 ** 31 - 1), // the longest timer: 24 days
     );
     const progress = new PostingProgress(this, "wait");
+    const tokens = new Map<number, number>();
     let last: readonly PostingCounts[] = [];
     let edges: Edges = new Map();
     const isOver = (counts: readonly PostingCounts[]) => {
@@ -123,11 +125,12 @@ export class WaitCommand extends PdoflowCommand {
       return this.any ? counts.some(isDone) : counts.every(isDone);
     };
     try {
-      const ids = new Set(selected.map(({ id }) => id));
+      const own = new Set(selected.map(({ id }) => id));
       const hints = new Hints((line) => this.say(`${this.json ? "" : "pdoflow wait: "}${line}`));
       await watchPostings({
         check: async (db) => {
           const counts = await countSelected(db, this.tree ? await below(db, selected) : selected);
+          requireSame(tokens, own, counts);
           await hints.check(db, counts);
           if (!isOver(counts)) return undefined;
           const ids = this.json ? counts : counts.filter(({ isBlocked }) => isBlocked);
@@ -137,7 +140,7 @@ export class WaitCommand extends PdoflowCommand {
           );
           return counts;
         },
-        concerns: (id) => id === null || this.tree || ids.has(id),
+        concerns: (id) => id === null || this.tree || own.has(id),
         bell: new Bell(),
         signal: stop.signal,
         withDatabase: (work) => this.withDatabase(work),
@@ -181,6 +184,25 @@ export class WaitCommand extends PdoflowCommand {
     } else for (const one of counts) this.say(sentence(one, edges.get(one.id) ?? []));
     const hasFailed = counts.some((one) => one.failed > 0 || isStopped(one) || one.isBlocked);
     return hasFailed ? exitCodes.jobsFailed : exitCodes.ok;
+  }
+}
+
+/**
+ * Remembers the postings that are waited for.
+ *
+ * @throws {PostingLost} one of them has gone, or another one has its number.
+ */
+function requireSame(
+  tokens: Map<number, number>,
+  ids: ReadonlySet<number>,
+  counts: readonly PostingCounts[],
+): void {
+  const found = new Map(counts.map(({ id, token }) => [id, token]));
+  for (const id of ids) {
+    const [before, now] = [tokens.get(id), found.get(id)];
+    if (now === undefined) throw new PostingLost(id, "none");
+    if (before !== undefined && now !== before) throw new PostingLost(id, "another one");
+    tokens.set(id, now);
   }
 }
 

@@ -45,8 +45,8 @@ export class JobsToRun {
     const { sweep, name } = this.#sources;
     const jobs = sweep ?? (await Promise.race([this.#parts.next(), run.stopped.then(() => null)]));
     if (jobs === null) return false;
-    const { id, jobCount } = await insertPosting(db, posting, jobs, name);
-    run.add({ postingId: id, jobCount, seqs: null });
+    const { id, jobCount, token } = await insertPosting(db, posting, jobs, name);
+    run.add({ postingId: id, jobCount, seqs: null }, token);
     const isLast = sweep !== null || this.#parts.isOver;
     if (isLast) run.complete();
     return !isLast;

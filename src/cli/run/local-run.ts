@@ -1,6 +1,8 @@
+import type { Db } from "../../db/connection/connect.ts";
 import { cancelPostings, findStopped, pausePostings } from "../../db/engine/control.ts";
 import type { Target } from "../../db/settings/target.ts";
-import { type ExitCode, exitCodes } from "../../domain/errors.ts";
+import { readTokens } from "../../db/read/tokens.ts";
+import { type ExitCode, exitCodes, PostingLost } from "../../domain/errors.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { PendingOutcome } from "../../pool/session/outcome-batch.ts";
 import { Spool } from "../../pool/wire/spool.ts";
@@ -41,6 +43,8 @@ export class LocalRun {
   readonly #output: RunOutput;
   readonly #halt: Halt;
   readonly #ids: number[] = [];
+  /** The tokens of its postings: after a failover, other postings may have their numbers (P20). */
+  readonly #tokens = new Map<number, number>();
   readonly #stop = Promise.withResolvers<string>();
   readonly #secondStop = Promise.withResolvers<string>();
   #signals = 0;
@@ -71,8 +75,9 @@ export class LocalRun {
   }
 
   /** These jobs are posted, and are to be run. */
-  add(part: PostedPart): void {
+  add(part: PostedPart, token: number): void {
     this.#ids.push(part.postingId);
+    this.#tokens.set(part.postingId, token);
     this.#output.expect(part);
   }
 
@@ -107,7 +112,7 @@ export class LocalRun {
       this.#hasFailed = true;
       this.#stop.resolve("an error");
       this.#pool?.kill();
-      await this.#abandon();
+      if (!(error instanceof PostingLost)) await this.#abandon();
       throw error;
     } finally {
       offSignals();
@@ -223,12 +228,27 @@ export class LocalRun {
 
   async #pause(reason: string): Promise<void> {
     if (this.#ids.length === 0) return;
-    await this.#owner.withDatabase((db) => pausePostings(db, this.#ids, "paused", reason));
+    await this.#owner.withDatabase(async (db) => {
+      await this.#requireOwn(db);
+      await pausePostings(db, this.#ids, "paused", reason);
+    });
+  }
+
+  /** @throws {PostingLost} a failover has lost one of its postings. */
+  async #requireOwn(db: Db): Promise<void> {
+    const found = await readTokens(db, this.#ids);
+    for (const [id, token] of this.#tokens) {
+      const now = found.get(id);
+      if (now !== token) throw new PostingLost(id, now === undefined ? "none" : "another one");
+    }
   }
 
   async #cancel(reason: string): Promise<void> {
     const how = { killsRunning: true, reason };
-    await this.#owner.withDatabase((db) => cancelPostings(db, this.#ids, how));
+    await this.#owner.withDatabase(async (db) => {
+      await this.#requireOwn(db);
+      await cancelPostings(db, this.#ids, how);
+    });
   }
 
   #showProgress(): Disposable {

@@ -29,7 +29,7 @@ export class ScheduledPost extends PostCommand {
     }
     const { entryPoint } = posting;
     await addSchedule(db, { ...this.schedule, entryPoint, args, options: optionsText(posting) });
-    return { id: 0, jobCount: args.length, isNew: true };
+    return { id: 0, jobCount: args.length, isNew: true, token: 0 };
   }
 
   /** @throws {InvalidInput} for jobs that another posting makes: that would post now. */

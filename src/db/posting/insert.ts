@@ -40,6 +40,8 @@ export interface Posted {
   jobCount: number;
   /** False if its key had been posted before. */
   isNew: boolean;
+  /** Tells it from a posting that gets the same number after a failover (P20). */
+  token: number;
 }
 
 const batchesInFlight = 3;
@@ -99,6 +101,7 @@ interface Head {
   jobCount: number;
   isNew: boolean;
   entryPoint: string;
+  token: number;
 }
 
 const defaults = new Map<string, string>(
@@ -129,7 +132,7 @@ async function posted(
   post: () => Promise<Head>,
 ): Promise<Posted> {
   for (;;) {
-    const { postingId: id, jobCount, isNew, entryPoint } = await post();
+    const { postingId: id, jobCount, isNew, entryPoint, token } = await post();
     if (id === null) {
       await openSpan();
       continue;
@@ -137,7 +140,7 @@ async function posted(
     if (!isNew && entryPoint !== posting.entryPoint) {
       throw new KeyTaken(posting.key ?? "", id, entryPoint, posting.entryPoint);
     }
-    return { id, jobCount, isNew };
+    return { id, jobCount, isNew, token };
   }
 }
 

@@ -4,6 +4,8 @@ import type { Db } from "../connection/connect.ts";
 
 export interface PostingRow {
   id: number;
+  /** Differs for another posting that got the number after a failover (P20). */
+  token: number;
   name: string | null;
   entryPoint: string;
   /** The command line that its jobs run, with its marks; null for functions. */
@@ -26,7 +28,7 @@ export interface PostingRow {
 
 /** The columns of a {@link PostingRow}, of a posting `p` and its route `r`. */
 export const postingColumns = ({ sql, schema }: Pick<Db, "sql" | "schema">) => sql`
-  p.id, p.name, p.entry_point, p.command, p.job_count, p.state,
+  p.id, p.token, p.name, p.entry_point, p.command, p.job_count, p.state,
   coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
   nullif(r.project, '') as project, p.posted_at, p.ended_at, p.keeps_output,
   p.waits, ${schema}.is_blocked(p) as is_blocked`;

@@ -5,6 +5,8 @@ import type { Db } from "../connection/connect.ts";
 /** The totals of one posting, all at the same moment. */
 export interface PostingCounts extends JobCounts {
   id: number;
+  /** Differs for another posting that got the number after a failover (P20). */
+  token: number;
   state: PostingState;
   /** Whether its last job has ended: then nothing of it changes any more. */
   isEnded: boolean;
@@ -23,7 +25,7 @@ export interface PostingCounts extends JobCounts {
 export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly number[]) => sql<
   PostingCounts[]
 >`
-  select p.id, p.state, p.ended_at is not null as is_ended, p.reason,
+  select p.id, p.token, p.state, p.ended_at is not null as is_ended, p.reason,
          p.job_count - t.running - t.retrying - t.done - t.failed - t.cancelled as waiting,
          t.running, t.retrying, t.done, t.failed, t.cancelled,
          p.waits, ${schema}.is_blocked(p) as is_blocked

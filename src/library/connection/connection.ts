@@ -6,6 +6,7 @@ import {
 } from "../../db/connection/connect.ts";
 import { requireCurrentSchema } from "../../db/admin/schema-state.ts";
 import { openDatabase } from "../../db/connection/open.ts";
+import { readServerIdentity, type ServerIdentity } from "../../db/connection/server-identity.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { ConnectionClosed, wasClosed } from "../wait/connection-closed.ts";
 import { EndWatch } from "../wait/end-watch.ts";
@@ -27,6 +28,8 @@ class Open {
   readonly found: Db;
   #reading: Db | undefined;
   #posting: Db | undefined;
+  /** Whether its server was asked what it is. */
+  isKnown = false;
 
   constructor(found: Db) {
     this.found = found;
@@ -65,6 +68,8 @@ export class Connection {
   readonly target: Target;
   readonly ends: EndWatch;
   #current: ConnectionUse | null = null;
+  /** The server of the newest connection, once that was used; null if it hides what it is. */
+  server: Promise<ServerIdentity | null> | null = null;
   /** The index of the address of the target that was tried last. */
   #addressIndex = 0;
   #idle: NodeJS.Timeout | undefined;
@@ -95,7 +100,9 @@ export class Connection {
     try {
       const open = await use.open;
       await (this.#schemaCheck ??= this.#checkSchema(open.found));
-      return await work(open);
+      const result = await work(open);
+      this.#learnServer(open);
+      return result;
     } catch (error) {
       if (use !== this.#current && wasClosed(error)) throw new ConnectionClosed(error);
       isLost = isConnectionLoss(error);
@@ -128,6 +135,13 @@ export class Connection {
   #leave(use: ConnectionUse): void {
     if (use === this.#current) this.#idle = setTimeout(() => void this.close(), idleMs);
     else void closeOpen(use);
+  }
+
+  /** After the first use of a connection, which this does not delay. */
+  #learnServer(open: Open): void {
+    if (open.isKnown) return;
+    open.isKnown = true;
+    this.server = readServerIdentity(open.found).catch(() => null); // it may have been closed
   }
 
   /** Once in a process; after a failure again at the next use. */

@@ -1,3 +1,4 @@
+import { readTokens } from "../../db/read/tokens.ts";
 import * as v from "valibot";
 
 import {
@@ -129,10 +130,14 @@ async function knownFlow(
 ): Promise<Flow> {
   await compareWithKnown(db, id, key ?? "", spec);
   const stages = (await readStages(db, [id])).get(id) ?? [];
+  const tokens = await readTokens(
+    db,
+    stages.map(({ id }) => id),
+  );
   const postings = new Map(
     stages.map(({ stage, id, jobCount }) => [
       stage,
-      new Posting(connection, { id, jobCount, isNew: false }),
+      new Posting(connection, { id, jobCount, token: tokens.get(id) ?? 0, isNew: false }),
     ]),
   );
   return new Flow({ id, name, isNew: false, postings });

@@ -1,6 +1,6 @@
+import type { Db } from "../../db/connection/connect.ts";
 import { anyJob, type JobPage, jobPagesOf, readJobPage } from "../../db/read/jobs.ts";
 import type { JobError } from "../../domain/attempt.ts";
-import type { Connection } from "../connection/connection.ts";
 
 /** A job that has permanently failed. */
 export interface FailedJob {
@@ -20,11 +20,11 @@ export interface FailedJob {
 
 /** @internal The failed jobs of a posting by index, page by page. */
 export async function* failedJobs(
-  connection: Connection,
+  use: <T>(work: (db: Db) => PromiseLike<T>) => Promise<T>,
   { jobCount, ...posting }: { postingId: number; jobCount: number; isSorted: boolean },
 ): AsyncGenerator<FailedJob, void, undefined> {
   const all = { ...posting, ranges: [{ first: 0, last: jobCount - 1 }] };
-  const read = (page: JobPage) => connection.use(({ reading }) => readJobPage(reading, page));
+  const read = (page: JobPage) => use((db) => readJobPage(db, page));
   for await (const rows of jobPagesOf(read, all, { ...anyJob, status: "failed" })) {
     for (const { index, attempts, error, endedAt, host, stdout, stderr } of rows) {
       yield { index, attempts, error, endedAt, host, stdout, stderr };

@@ -12,9 +12,12 @@ import { EndedJobs, lengthOf } from "../../db/read/ended-jobs.ts";
 import type { Posted } from "../../db/posting/insert.ts";
 import { hasSortedJobs, readEnded, readResults, type ResultRow } from "../../db/read/results.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
+import { readServerIdentity } from "../../db/connection/server-identity.ts";
+import { readTokens } from "../../db/read/tokens.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import { pagesOf } from "../../db/read/pages.ts";
+import { PostingLost, PostingNotFound } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import type { JobStatus } from "../../domain/states.ts";
 import { decodeValue } from "../../job/values.ts";
@@ -60,10 +63,15 @@ export class Posting<Result = unknown> {
   /** False if its key had been posted before; then this is that posting. */
   readonly isNew: boolean;
   readonly #connection: Connection;
+  readonly #token: number;
+  /** The server on which it was posted or found. */
+  readonly #server: Connection["server"];
 
   /** @internal Created by `postWork`. */
-  constructor(connection: Connection, { id, jobCount, isNew }: Posted) {
+  constructor(connection: Connection, { id, jobCount, isNew, token }: Posted) {
     this.#connection = connection;
+    this.#token = token;
+    this.#server = connection.server;
     this.id = id;
     this.jobCount = jobCount;
     this.isNew = isNew;
@@ -74,12 +82,14 @@ export class Posting<Result = unknown> {
    *
    * @example const { done, waiting } = await posting.status();
    * @throws {PostingNotFound} it was removed.
+   * @throws {PostingLost} the database failed over and lost it: post it again, with its key.
    */
   async status(): Promise<PostingStatus> {
     const [counts] = await this.#connection.use(({ reading }) =>
       readPostingCounts(reading, [this.id]),
     );
-    if (counts === undefined) throw postingNotFound(this.id);
+    this.#require(counts?.token);
+    if (counts === undefined) throw await this.#absent();
     return statusOf(counts);
   }
 
@@ -92,12 +102,16 @@ export class Posting<Result = unknown> {
    * @throws {PostingStopped} its jobs kept failing; a person has to resume it, or to cancel it.
    * @throws {PostingBlocked} it waits for a posting with failed jobs: retry these, or `unblock` it.
    * @throws {PostingNotFound} it was removed.
+   * @throws {PostingLost} the database failed over and lost it: post it again, with its key.
    * @throws the signal's reason when it is aborted.
    */
   async wait(options: WaitOptions = {}): Promise<PostingStatus> {
     const limit = new WaitLimit(this.id, options);
     try {
-      return statusOf(await this.#connection.ends.wait(this.id, limit.signal));
+      const posting = { id: this.id, token: this.#token };
+      return statusOf(await this.#connection.ends.wait(posting, limit.signal));
+    } catch (error) {
+      throw error instanceof PostingNotFound ? await this.#absent() : error;
     } finally {
       limit.end();
     }
@@ -113,7 +127,10 @@ export class Posting<Result = unknown> {
   async *progress(options: WaitOptions = {}): AsyncGenerator<PostingStatus, void, undefined> {
     const limit = new WaitLimit(this.id, options);
     try {
-      yield* watchProgress(this.#connection.ends, this.id, limit.signal);
+      const posting = { id: this.id, token: this.#token };
+      yield* watchProgress(this.#connection.ends, posting, limit.signal);
+    } catch (error) {
+      throw error instanceof PostingNotFound ? await this.#absent() : error;
     } finally {
       limit.end();
     }
@@ -148,6 +165,7 @@ export class Posting<Result = unknown> {
    *
    * @example for await (const { index, result } of posting.results()) console.log(index, result);
    * @throws {PostingNotFound} it was removed.
+   * @throws {PostingLost} the database failed over and lost it: post it again, with its key.
    * @throws {UndecodableValue} something else than a worker wrote the result.
    */
   async *results(options: ResultOptions = {}): AsyncGenerator<JobResult<Result>, void, undefined> {
@@ -160,18 +178,18 @@ export class Posting<Result = unknown> {
     const isSorted = await this.#isSorted();
     const read = (first: number, size: number) => {
       const page = { postingId: this.id, first, size, isSorted };
-      return this.#connection.use(({ reading }) => readResults(reading, page));
+      return this.#use((db) => readResults(db, page));
     };
     const all = [{ first: 0, last: this.jobCount - 1 }];
     for await (const rows of pagesOf(all, read, { charsOf: lengthOf })) {
-      if (rows.length === 0) throw postingNotFound(this.id);
+      if (rows.length === 0) throw await this.#absent();
       yield* rows;
     }
   }
 
   async *#asTheyEnd(options: WaitOptions): AsyncGenerator<ResultRow, void, undefined> {
     const jobs = new EndedJobs(
-      (ranges) => this.#connection.use(({ reading }) => readEnded(reading, this.id, ranges)),
+      (ranges) => this.#use((db) => readEnded(db, this.id, ranges)),
       this.jobCount,
     );
     for await (const { percent } of this.progress(options)) yield* jobs.read(percent === 100);
@@ -185,7 +203,7 @@ export class Posting<Result = unknown> {
    */
   async *failures(): AsyncGenerator<FailedJob, void, undefined> {
     const posting = { postingId: this.id, jobCount: this.jobCount };
-    yield* failedJobs(this.#connection, { ...posting, isSorted: await this.#isSorted() });
+    yield* failedJobs((work) => this.#use(work), { ...posting, isSorted: await this.#isSorted() });
   }
 
   /**
@@ -194,9 +212,10 @@ export class Posting<Result = unknown> {
    *
    * @throws {NotRetriable} the posting was cancelled.
    * @throws {PostingNotFound} it was removed.
+   * @throws {PostingLost} the database failed over and lost it: post it again, with its key.
    */
   async retryFailed(): Promise<number> {
-    await this.status(); // checks that it exists
+    await this.status(); // checks that it exists, and is this one
     const all = { indices: null, fingerprint: null };
     const retried = await this.#connection.use(({ reading }) => retryFailed(reading, this.id, all));
     if (retried === null) throw new NotRetriable(this.id);
@@ -208,6 +227,7 @@ export class Posting<Result = unknown> {
    * changed anything.
    *
    * @throws {PostingNotFound} it was removed.
+   * @throws {PostingLost} the database failed over and lost it: post it again, with its key.
    */
   async pause(reason = "paused by a program"): Promise<boolean> {
     return await this.#change((db) => pausePostings(db, [this.id], "paused", reason));
@@ -239,9 +259,31 @@ export class Posting<Result = unknown> {
   }
 
   async #change(change: (db: Db) => Promise<number[]>): Promise<boolean> {
+    await this.status(); // checks that it exists, and is this one
     const changed = await this.#connection.use(({ reading }) => change(reading));
-    if (changed.length === 0) await this.status(); // checks that it exists
     return changed.length > 0;
+  }
+
+  /** Reads, and checks afterwards that what was read is of this posting. */
+  async #use<T>(read: (db: Db) => PromiseLike<T>): Promise<T> {
+    return await this.#connection.use(async ({ reading }) => {
+      const found = await read(reading);
+      this.#require((await readTokens(reading, [this.id])).get(this.id));
+      return found;
+    });
+  }
+
+  /** @throws {PostingLost} another posting has this number. */
+  #require(token: number | undefined): void {
+    if (token !== undefined && token !== this.#token) throw new PostingLost(this.id, "another one");
+  }
+
+  /** The error if there is no posting of this number: it was lost, if the server is another one. */
+  async #absent(): Promise<PostingLost | PostingNotFound> {
+    const before = await this.#server;
+    const now = await this.#connection.use(({ reading }) => readServerIdentity(reading));
+    const isSame = before?.system === now?.system && before?.timeline === now?.timeline;
+    return before && now && !isSame ? new PostingLost(this.id, "none") : postingNotFound(this.id);
   }
 
   /** @internal The connection that a posting uses. */
@@ -250,7 +292,7 @@ export class Posting<Result = unknown> {
   }
 
   #isSorted(): Promise<boolean> {
-    return this.#connection.use(({ reading }) => hasSortedJobs(reading, this.id));
+    return this.#use((db) => hasSortedJobs(db, this.id));
   }
 }
 
@@ -261,7 +303,7 @@ export async function openPosting(id: number, options: { db?: string | undefined
   const connection = connectionTo(db);
   const [found] = await connection.use(({ reading }) => findPostings(reading, [number]));
   if (found === undefined) throw postingNotFound(number);
-  return new Posting(connection, { id: number, jobCount: found.jobCount, isNew: false });
+  return new Posting(connection, { ...found, isNew: false });
 }
 
 function decodeRow<Result>({ index, status, result, error }: ResultRow): JobResult<Result> {

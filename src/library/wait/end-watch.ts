@@ -2,11 +2,15 @@ import { DatabaseUnavailable, type Db } from "../../db/connection/connect.ts";
 import { readEdges } from "../../db/read/edges.ts";
 import { watchPostings } from "../../db/read/posting-watch.ts";
 import { type PostingCounts, readPostingCounts } from "../../db/read/status.ts";
+import type { PostingToken } from "../../db/read/tokens.ts";
+import { PostingLost } from "../../domain/errors.ts";
 import { Bell } from "../../domain/bell.ts";
 import { wasClosed } from "./connection-closed.ts";
 import { PostingBlocked, postingNotFound, PostingStopped } from "./wait-errors.ts";
 
 interface Waiter {
+  /** Of the posting as it was posted (P20). */
+  token: number;
   resolve: (counts: PostingCounts) => void;
   reject: (error: unknown) => void;
   /** Called with the counts after each check that finds the posting unfinished. */
@@ -32,7 +36,7 @@ export class EndWatch {
 
   /** Resolves once the posting has ended. Rejects with the signal's reason when it is aborted. */
   async wait(
-    postingId: number,
+    { id: postingId, token }: PostingToken,
     signal: AbortSignal,
     see?: (counts: PostingCounts) => void,
   ): Promise<PostingCounts> {
@@ -44,6 +48,7 @@ export class EndWatch {
         reject(signal.reason);
       };
       const waiter: Waiter = {
+        token,
         see,
         resolve: (counts) => {
           signal.removeEventListener("abort", give);
@@ -105,6 +110,7 @@ export class EndWatch {
     const found = new Map((await readPostingCounts(db, ids)).map((counts) => [counts.id, counts]));
     for (const id of ids) {
       const counts = found.get(id);
+      if (counts !== undefined) this.#rejectLost(counts);
       if (counts === undefined) this.#settle(id, (w) => w.reject(postingNotFound(id)));
       else if (counts.isEnded) this.#settle(id, (w) => w.resolve(counts));
       else if (counts.state === "errored_out") {
@@ -114,6 +120,15 @@ export class EndWatch {
         const edges = (await readEdges(db, [id])).get(id) ?? [];
         this.#settle(id, (w) => w.reject(new PostingBlocked(id, edges)));
       } else for (const waiter of this.#waiters.get(id) ?? []) waiter.see?.(counts);
+    }
+  }
+
+  /** Those who wait for a posting that had this number before. */
+  #rejectLost({ id, token }: PostingToken): void {
+    for (const waiter of [...(this.#waiters.get(id) ?? [])]) {
+      if (waiter.token === token) continue;
+      this.#remove(id, waiter);
+      waiter.reject(new PostingLost(id, "another one"));
     }
   }
 

@@ -1,11 +1,12 @@
 import type { PostingCounts } from "../../db/read/status.ts";
+import type { PostingToken } from "../../db/read/tokens.ts";
 import type { EndWatch } from "./end-watch.ts";
 import { type PostingStatus, statusOf } from "./posting-status.ts";
 
 /** The status of a posting, after each change, until it has ended; the last one is final. */
 export async function* watchProgress(
   ends: EndWatch,
-  postingId: number,
+  posting: PostingToken,
   signal: AbortSignal,
 ): AsyncGenerator<PostingStatus, void, undefined> {
   const left = new AbortController();
@@ -17,7 +18,7 @@ export async function* watchProgress(
     report();
   };
   const end = ends
-    .wait(postingId, AbortSignal.any([signal, left.signal]), see)
+    .wait(posting, AbortSignal.any([signal, left.signal]), see)
     .then((counts) => ({ counts }))
     .catch((error: unknown) => ({ error })); // reported below
   let last = "";

@@ -26,6 +26,12 @@ export class Bearing {
   address = 0;
   #server: ServerIdentity | null = null;
   readonly #followers = new Set<Follower>();
+  readonly #onMoved: () => void;
+
+  /** Calls `onMoved` when the connections go to a newer or another server than before. */
+  constructor(onMoved: () => void = () => {}) {
+    this.#onMoved = onMoved;
+  }
 
   add(follower: Follower): void {
     this.#followers.add(follower);
@@ -47,5 +53,6 @@ export class Bearing {
     this.#server = at;
     if (known === null) return;
     for (const other of this.#followers) if (other !== follower) other.leave();
+    this.#onMoved();
   }
 }

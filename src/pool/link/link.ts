@@ -81,6 +81,16 @@ export class Link {
     }
   }
 
+  /**
+   * Checks which server the connection leads to. Behind a pooler it stays open when the pooler
+   * moves to another server; any other connection is checked when it is made.
+   */
+  async checkServer(): Promise<void> {
+    await this.ask(async (db) => {
+      if (db.isPooled) this.#bearing.arrive(await readServerIdentity(db), this);
+    });
+  }
+
   /** Treats the connection as dead: rejects its statements; the next statement opens a new one. */
   reset(): void {
     if (this.#db === null) return;

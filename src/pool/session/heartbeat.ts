@@ -174,6 +174,7 @@ export class Heartbeat {
     this.#lastSentAt = sentAt;
     this.#watchSilence();
     this.#listener.onBeat(answer);
+    await this.#link.checkServer();
     await this.#link.ask((db) => this.#listener.report(db));
     await this.#showOutput(answer.followed);
     // Urgent heartbeats come up to four times a second.

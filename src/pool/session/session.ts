@@ -42,8 +42,9 @@ export function openLinks(
   target: Target,
   heartbeatTimeoutMs: number,
   onNotify: (channel: string, payload: string) => void,
+  onMoved: () => void = () => {},
 ): Links {
-  const bearing = new Bearing();
+  const bearing = new Bearing(onMoved);
   return {
     claims: new Link(target, { bearing, deadlineMs: workDeadlineMs }),
     work: new Link(target, { bearing, deadlineMs: workDeadlineMs }),
@@ -74,7 +75,7 @@ export interface SessionListener
  */
 export class Session {
   readonly poolId: number;
-  readonly claimer: Claimer;
+  claimer: Claimer;
   readonly recorder: Recorder;
   readonly heartbeat: Heartbeat;
   readonly profiles: Profiles;
@@ -86,6 +87,7 @@ export class Session {
    */
   recoveries = 0;
   readonly #links: Links;
+  readonly #pool: SessionOptions;
   readonly #heartbeatTimeoutMs: number;
   readonly #listener: SessionListener;
   readonly #tally: Tally;
@@ -99,6 +101,7 @@ export class Session {
   ) {
     this.poolId = poolId;
     this.#links = links;
+    this.#pool = pool;
     this.#heartbeatTimeoutMs = pool.heartbeatTimeoutMs;
     this.claimer = new Claimer(links.claims, poolId, pool);
     this.#listener = listener;
@@ -188,6 +191,16 @@ export class Session {
     return await this.recorder.exclusively(() =>
       this.#links.work.ask((db) => releaseUnknown(db, this.poolId, this.recorder.leases)),
     );
+  }
+
+  /**
+   * Another server has taken the database over. If it lacks the newest transactions, it may give
+   * the numbers of lost postings and routes again: forgets all that is known by them. A claim that
+   * is under way is void. Leases are exact (L5), so running jobs continue.
+   */
+  moved(): void {
+    this.recoveries++;
+    this.claimer = new Claimer(this.#links.claims, this.poolId, this.#pool);
   }
 
   /** After its workers were stopped: records the remaining outcomes, and releases the rest. */

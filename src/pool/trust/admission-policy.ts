@@ -20,6 +20,8 @@ export interface AdmissionPolicy {
   ): Promise<ReadonlyMap<number, string>>;
   /** Whether it may decide differently since the last call, because the trusted keys changed. */
   hasChanged(): boolean;
+  /** Postings may have other numbers by now: another server has taken the database over. */
+  forget(): void;
 }
 
 /** Sends a statement to the database. */

@@ -47,6 +47,10 @@ export class AllowList implements AdmissionPolicy {
     ]);
   }
 
+  forget(): void {
+    this.#answers.clear();
+  }
+
   hasChanged(): boolean {
     return this.#next?.hasChanged() ?? false;
   }

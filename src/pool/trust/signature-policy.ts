@@ -117,6 +117,11 @@ export class SignaturePolicy implements AdmissionPolicy {
     this.#hasOtherKeys = true;
   }
 
+  forget(): void {
+    this.#signed.clear();
+    this.#arguments.forget();
+  }
+
   hasChanged(): boolean {
     this.#readKeysAgain();
     const has = this.#hasOtherKeys;

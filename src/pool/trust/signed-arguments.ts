@@ -45,6 +45,10 @@ export class SignedArguments {
   /** The lines and indexes of blocks, by posting, first seq and digest. */
   readonly #blocks = new Map<string, { lines: readonly string[]; indexes: readonly number[] }>();
 
+  forget(): void {
+    this.#blocks.clear();
+  }
+
   /** @throws {SignatureRefused} a job has other arguments than the ones that were signed. */
   async check(signed: SignedJobs, runs: readonly LeasedRun[], ask: AskDatabase): Promise<void> {
     const { line, statement } = signed;

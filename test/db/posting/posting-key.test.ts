@@ -14,8 +14,8 @@ test("K1: a key gives its posting again until that is pruned, and to its poster 
       [{ args: ["[1]"] }],
       "the test",
     );
-  const { id } = await post("ann");
-  expect(await post("ann")).toEqual({ id, jobCount: 1, isNew: false });
+  const { id, token } = await post("ann");
+  expect(await post("ann")).toEqual({ id, jobCount: 1, isNew: false, token });
   expect(await post("bob")).toMatchObject({ isNew: true });
   await cancel(db, id);
   await prune(db, all);

@@ -121,7 +121,7 @@ test.each<[string, object]>([
     ids.map(async (id) => {
       const [text] = await db.sql<{ all: object }[]>`
         select json_build_object(
-          'posting', (select to_jsonb(p) - array['id', 'posted_at']
+          'posting', (select to_jsonb(p) - array['id', 'token', 'posted_at']
                       from pdoflow.posting p where id = ${id}),
           'jobs', (select json_agg(to_jsonb(job) - 'posting_id' order by seq)
                    from ${db.sql.unsafe(eachJob)} where posting_id = ${id}),
