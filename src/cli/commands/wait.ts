@@ -109,7 +109,7 @@ export class WaitCommand extends PdoflowCommand {
       Math.min(timeout ?? Infinity, 2 ** 31 - 1), // the longest timer: 24 days
     );
     const progress = new PostingProgress(this, "wait");
-    const tokens = new Map<number, number>();
+    const tokens = new Map<number, number | null>(selected.map(({ id }) => [id, null]));
     let last: readonly PostingCounts[] = [];
     let edges: Edges = new Map();
     const isOver = (counts: readonly PostingCounts[]) => {
@@ -125,12 +125,11 @@ export class WaitCommand extends PdoflowCommand {
       return this.any ? counts.some(isDone) : counts.every(isDone);
     };
     try {
-      const own = new Set(selected.map(({ id }) => id));
       const hints = new Hints((line) => this.say(`${this.json ? "" : "pdoflow wait: "}${line}`));
       await watchPostings({
         check: async (db) => {
           const counts = await countSelected(db, this.tree ? await below(db, selected) : selected);
-          requireSame(tokens, own, counts);
+          requireSame(tokens, counts);
           await hints.check(db, counts);
           if (!isOver(counts)) return undefined;
           const ids = this.json ? counts : counts.filter(({ isBlocked }) => isBlocked);
@@ -140,7 +139,7 @@ export class WaitCommand extends PdoflowCommand {
           );
           return counts;
         },
-        concerns: (id) => id === null || this.tree || own.has(id),
+        concerns: (id) => id === null || this.tree || tokens.has(id),
         bell: new Bell(),
         signal: stop.signal,
         withDatabase: (work) => this.withDatabase(work),
@@ -188,20 +187,16 @@ export class WaitCommand extends PdoflowCommand {
 }
 
 /**
- * Remembers the postings that are waited for.
+ * Remembers the tokens of the postings that are waited for; null before the first check.
  *
  * @throws {PostingLost} one of them has gone, or another one has its number.
  */
-function requireSame(
-  tokens: Map<number, number>,
-  ids: ReadonlySet<number>,
-  counts: readonly PostingCounts[],
-): void {
+function requireSame(tokens: Map<number, number | null>, counts: readonly PostingCounts[]): void {
   const found = new Map(counts.map(({ id, token }) => [id, token]));
-  for (const id of ids) {
-    const [before, now] = [tokens.get(id), found.get(id)];
+  for (const [id, before] of tokens) {
+    const now = found.get(id);
     if (now === undefined) throw new PostingLost(id, "none");
-    if (before !== undefined && now !== before) throw new PostingLost(id, "another one");
+    if (before !== null && now !== before) throw new PostingLost(id, "another one");
     tokens.set(id, now);
   }
 }
