@@ -67,12 +67,10 @@ export class Pool {
     this.#stopping.promise.catch(() => {}); // `finished`, perhaps called later, throws it
     this.#workersOfAllPools = options.maxWorkers;
     this.#lifetime = new Lifetime(performance.now(), options);
-    this.#links = openLinks(
-      target,
-      options.heartbeatTimeoutMs,
-      (channel, payload) => this.#onNotify(channel, payload),
-      () => this.#onMoved(),
-    );
+    this.#links = openLinks(target, options.heartbeatTimeoutMs, {
+      onNotify: (channel, payload) => this.#onNotify(channel, payload),
+      onMoved: () => this.#onMoved(),
+    });
     this.#housekeeper = new Housekeeper(this.#links.side, log);
     const failureWatch = (this.#failureWatch = new FailureWatch(this.#links, (id, reason) => {
       this.#summary.stopped++;

@@ -38,11 +38,16 @@ export interface Links {
 
 const workDeadlineMs = 60_000;
 
+export interface LinksListener {
+  onNotify: (channel: string, payload: string) => void;
+  /** Another server has taken the database over. */
+  onMoved: () => void;
+}
+
 export function openLinks(
   target: Target,
   heartbeatTimeoutMs: number,
-  onNotify: (channel: string, payload: string) => void,
-  onMoved: () => void = () => {},
+  { onNotify, onMoved }: LinksListener,
 ): Links {
   const bearing = new Bearing(onMoved);
   return {

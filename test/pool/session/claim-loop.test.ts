@@ -35,9 +35,10 @@ async function openLoop({ db }: TestDatabase, { isOnce, listener, onStatement }:
     if (session) onStatement?.(text, session);
   };
   const target = { ...db.target, onStatement: onAnswer };
-  const links = openLinks(target, pool.heartbeatTimeoutMs, (_channel, payload) =>
-    loop.wake(payload),
-  );
+  const links = openLinks(target, pool.heartbeatTimeoutMs, {
+    onNotify: (_channel, payload) => loop.wake(payload),
+    onMoved: () => {},
+  });
   const loop: ClaimLoop = new ClaimLoop(
     {
       session: () => session,
