@@ -70,16 +70,17 @@ export class PostingNotFound extends PdoflowError {
 }
 
 /**
- * The posting is lost: the server failed over to a standby that did not have it yet, and has perhaps
- * given its number to another posting since.
+ * The posting is lost: the server failed over to a standby that did not have it yet, and perhaps
+ * another posting has its number by now.
  */
 export class PostingLost extends PdoflowError {
   override readonly name = "PostingLost";
   readonly exitCode = exitCodes.notFound;
   constructor(id: number, found: "none" | "another one") {
     super(
-      `Expected posting ${id} as it was posted, found ${found}: the database failed over and lost ` +
-        "it. Post it again, with the same key if it had one: what was not lost is not posted twice.",
+      `Expected posting ${id} as it was posted, found ${found}: the database failed over and ` +
+        "lost it. Post it again, with the same key if it had one: what was not lost is not " +
+        "posted twice.",
     );
   }
 }

@@ -123,7 +123,7 @@ export class EndWatch {
     }
   }
 
-  /** Those who wait for a posting that had this number before. */
+  /** Rejects the waiters for a posting that had this number before. */
   #rejectLost({ id, token }: PostingToken): void {
     for (const waiter of [...(this.#waiters.get(id) ?? [])]) {
       if (waiter.token === token) continue;
