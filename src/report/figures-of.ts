@@ -1,4 +1,5 @@
 import type { OutcomeState } from "../domain/attempt.ts";
+import { formatNeed } from "../domain/capabilities.ts";
 import { causeText, waitText } from "../domain/edge-text.ts";
 import { flowState, stageState } from "../domain/flow-status.ts";
 import {
@@ -11,7 +12,9 @@ import {
 import { parseStatement } from "../domain/signed-posting.ts";
 import { graphOf } from "../domain/stage-graph.ts";
 import { type JobCounts, jobStatuses, noJobs, shownState } from "../domain/states.ts";
+import { askedIn, coresOf, suggestedNeeds } from "../domain/usage-advice.ts";
 import { busyMs, type TimeBins } from "../domain/time-bins.ts";
+import type { PostingUsage } from "../db/read/usage.ts";
 import type { DurationCount } from "../db/read/figures/attempts.ts";
 import type { ReportedPool } from "../db/read/figures/pools.ts";
 import type { ReportedPosting } from "../db/read/figures/postings.ts";
@@ -27,6 +30,7 @@ import type {
   ReportFigures,
   Spread,
   Timeline,
+  UsageFigures,
 } from "./figures.ts";
 import { optionTexts } from "./option-texts.ts";
 
@@ -87,7 +91,18 @@ function postingFigures(posting: ReportedPosting, data: ReportData): PostingFigu
     options: optionTexts(posting),
     codeDigest: statement === undefined ? null : parseStatement(statement).code,
     durations: spreadOf(own),
+    usage: usageFigures(data.usage.find(({ postingId }) => postingId === id)),
     retried: own.reduce((sum, { state, count }) => sum + (state === "retried" ? count : 0), 0),
+  };
+}
+
+function usageFigures(row: PostingUsage | undefined): UsageFigures | null {
+  if (row === undefined || row.attempts === 0) return null;
+  const { attempts, measured, cpuUserMs, cpuSystemMs, peakBytes, readBytes, writtenBytes } = row;
+  return {
+    ...{ attempts, measured, cpuUserMs, cpuSystemMs, peakBytes, readBytes, writtenBytes },
+    ...{ cores: coresOf(row), asked: askedIn(row.needs), peaks: row.peaks, coreSteps: row.cores },
+    suggestedNeeds: suggestedNeeds(row, row.cores)?.map(formatNeed).join(",") ?? null,
   };
 }
 

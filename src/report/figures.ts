@@ -1,6 +1,7 @@
 import type { JobError, OutcomeState } from "../domain/attempt.ts";
 import type { FlowNode } from "../domain/flow-graph.ts";
 import type { FlowState, StageState } from "../domain/flow-status.ts";
+import type { AskedResources, Steps } from "../domain/usage-advice.ts";
 import type { JobCounts, VisibleState } from "../domain/states.ts";
 
 /** How long attempts took; all null without any. */
@@ -22,6 +23,27 @@ export type ByState<T> = Record<OutcomeState, T>;
 export interface NamedOption {
   name: string;
   value: string;
+}
+
+/** What the attempts of a posting used, and what its jobs asked for. */
+export interface UsageFigures {
+  attempts: number;
+  /** The attempts of which the CPU time was measured. */
+  measured: number;
+  cpuUserMs: number | null;
+  cpuSystemMs: number | null;
+  /** The cores that they used on average; null if nothing was measured. */
+  cores: number | null;
+  peakBytes: number | null;
+  readBytes: number | null;
+  writtenBytes: number | null;
+  asked: AskedResources;
+  /** As `--needs` takes them. */
+  suggestedNeeds: string | null;
+  /** Attempts by their peak of memory, in bytes. */
+  peaks: Steps;
+  /** The time of attempts in ms by the cores that they used. */
+  coreSteps: Steps;
 }
 
 export interface PostingFigures {
@@ -53,6 +75,8 @@ export interface PostingFigures {
   durations: Spread;
   /** Attempts that failed and were tried again. */
   retried: number;
+  /** Null if no attempt has ended. */
+  usage: UsageFigures | null;
 }
 
 export interface StageFigures {

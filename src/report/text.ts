@@ -51,6 +51,17 @@ export function workText(ms: number): string {
   return durationText(ms);
 }
 
+/** An amount of memory or of data: 512 B, 4.5 KiB, 1.2 GiB, as `--needs mem=` counts. */
+export function sizeText(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let [left, unit] = [bytes, 0];
+  while (left >= 999.5 && unit < units.length - 1) {
+    left /= 1_024;
+    unit += 1;
+  }
+  return `${digits(left)} ${units[unit]}`;
+}
+
 /** 87 %, 0.3 %; never 100 % or 0 % for a part. */
 export function percentText(part: number, whole: number): string {
   if (whole === 0) return "–";

@@ -99,7 +99,7 @@ const page = await browser.newPage();
 for (const [name, words, theme, from, to] of [
   ["report-flow", ["--flow", "last"], "light", null, "When it ran"],
   ["report-failed", [failed], "light", null, "When it ran"],
-  ["report-dark", [failed], "dark", "When it ran", "Retries"],
+  ["report-dark", [failed], "dark", "When it ran", "What it used"],
   ["report-empty", [empty], "light", null, null],
 ] as const) {
   await must("report", ...words, "-o", `${name}.html`);

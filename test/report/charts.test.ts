@@ -7,6 +7,7 @@ import { layersOf } from "../../src/report/chart/layers.ts";
 import { poolChart } from "../../src/report/chart/pools.ts";
 import { spanChart } from "../../src/report/chart/spans.ts";
 import { throughputChart } from "../../src/report/chart/throughput.ts";
+import { coresChart, memoryChart } from "../../src/report/chart/usage.ts";
 import { headline } from "../../src/report/headline.ts";
 import { durationText, paceText, percentText, workText } from "../../src/report/text.ts";
 import { sampleFigures } from "./sample-figures.ts";
@@ -62,6 +63,18 @@ test("charts of nothing and of one thing have no NaN and no infinity", () => {
     flowGraph({ ...figures.flows[0], stages: [], graph: [] } as never),
   ];
   for (const { text } of all) expect(text).not.toMatch(/NaN|Infinity|undefined|null/);
+});
+
+test("peaks of memory stand at their size, and what was asked for at its own", () => {
+  const steps = [2 ** 26, 2 ** 27].map((upTo) => ({ upTo, weight: 5 }));
+  const [asked = 0] = numbersOf(memoryChart(steps, 2 ** 28).text, "mark", "x1");
+  const [left = 0, right = 0] = numbersOf(memoryChart(steps, 2 ** 28).text, "busy", "x");
+  const [width = 0] = numbersOf(memoryChart(steps, 2 ** 28).text, "busy", "width");
+  // A doubling is as wide from the second bar to the mark as from the first bar to the second.
+  expect(asked - (right + width)).toBeCloseTo(right - left, -1);
+  for (const chart of [memoryChart([], null), coresChart([], 1)]) {
+    expect(chart.text).not.toMatch(/NaN|Infinity/);
+  }
 });
 
 test("each stage stands below all that it waits for, and stages of a chain below each other", () => {

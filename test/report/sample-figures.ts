@@ -9,12 +9,25 @@ export function sampleFigures(text: string): ReportFigures {
   const jobs = { waiting: 0, running: 0, retrying: 0, done: 90, failed: 10, cancelled: 0 };
   const spread = { count: 110, sumMs: 11_000, meanMs: 100, medianMs: 90, p95Ms: 210, p99Ms: 300 };
   const durations = { ...spread, longestMs: 320 };
+  const usage = {
+    ...{ attempts: 110, measured: 100, cpuUserMs: 9_000, cpuSystemMs: 500, cores: 0.9 },
+    ...{ peakBytes: 2 ** 27, readBytes: 2 ** 20, writtenBytes: null },
+    ...{ asked: { cpus: 2, memBytes: 2 ** 28 }, suggestedNeeds: text },
+    peaks: [
+      { upTo: 2 ** 26, weight: 90 },
+      { upTo: 2 ** 27, weight: 10 },
+    ],
+    coreSteps: [
+      { upTo: 0.9, weight: 9_000 },
+      { upTo: 1, weight: 2_000 },
+    ],
+  };
   const posting = (id: number, stage: string) => ({
     ...{ id, name: text, flow: 7, stage, entryPoint: text, command: id === 2 ? text : null },
     ...{ state: "finished" as const, reason: text, poster: text, posterOs: `${text}-os` },
     ...{ project: text, schedule: text, postedAt: at(0), startedAt: at(1), endedAt: at(5) },
     ...{ jobCount: 100, jobs, options: [{ name: "--needs", value: text }], codeDigest: text },
-    ...{ waitsFor: text, durations, retried: 10 },
+    ...{ waitsFor: text, durations, retried: 10, usage },
   });
   const stage = (name: string, id: number) => ({
     ...{ stage: name, posting: id, state: "failed" as const, jobCount: 100, jobs },

@@ -19,6 +19,17 @@ const spread = {
   longestMs: v.nullable(ms),
 };
 
+const steps = v.array(v.object({ upTo: v.number(), weight: v.number() }));
+const amount = v.nullable(v.number());
+
+/** As in `usage`. */
+const Usage = v.object({
+  ...{ attempts: count, measured: count, cpuUserMs: amount, cpuSystemMs: amount, cores: amount },
+  ...{ peakBytes: amount, readBytes: amount, writtenBytes: amount },
+  asked: v.object({ cpus: v.number(), memBytes: amount }),
+  ...{ suggestedNeeds: text, peaks: steps, coreSteps: steps },
+});
+
 const Posting = v.object({
   id,
   name: text,
@@ -44,6 +55,7 @@ const Posting = v.object({
   waitsFor: text,
   durations: v.object(spread),
   retried: count,
+  usage: v.nullable(Usage),
 });
 
 const Flow = v.object({

@@ -6,6 +6,7 @@ import { counted, momentText, zoneText } from "../text.ts";
 import { howLong, machines, retries, whenItRan, whyFailed } from "./attempt-sections.ts";
 import { facts } from "./facts.ts";
 import { page } from "./page.ts";
+import { usageSection } from "./usage-section.ts";
 import { type LinkOf, posterText, stateText, whatRan } from "./posting-sections.ts";
 
 /** What the page of a server has, and a file has not. */
@@ -36,6 +37,7 @@ export function reportPage(figures: ReportFigures, live: LivePage | null = null)
       whyFailed(figures),
       whenItRan(figures),
       howLong(figures),
+      usageSection(figures),
       retries(figures),
       machines(figures),
     ],

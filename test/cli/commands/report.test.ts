@@ -39,7 +39,9 @@ test("report writes one page, and the same figures as JSON", async () => {
   for (const text of [read("a.json"), printed.out]) {
     expect(documentOf("report", text)).toMatchObject({
       jobs: { done: 3, failed: 2 },
-      postings: [{ id, name: "night", options: [{ name: "--max-attempts", value: "1" }, {}] }],
+      postings: [
+        { id, name: "night", options: [{}, {}], usage: { attempts: 5, asked: { cpus: 1 } } },
+      ],
       attempts: [{ attempt: 1, done: 3, failed: 2, retried: 0 }],
       failures: [{ count: 2, error: { name: "RangeError" }, args: null }],
       machines: [{ pools: 1, slots: 1, attempts: { done: 3 } }],

@@ -8,6 +8,7 @@ import type { EdgeFacts } from "../../../domain/edge-text.ts";
 import { type FlowRow, readFlow, readStages } from "../flows.ts";
 import { readTrees } from "../family.ts";
 import { type PostingCounts, readPostingCounts } from "../status.ts";
+import { type PostingUsage, readPostingUsage } from "../usage.ts";
 import {
   type AttemptFigures,
   type AttemptOverview,
@@ -41,6 +42,7 @@ export interface ReportData {
   /** The pools that are shown one by one in `figures`: those with the most attempts. */
   shownPools: readonly number[];
   pools: readonly ReportedPool[];
+  usage: readonly PostingUsage[];
   slowest: readonly SlowAttempt[];
   failures: { groups: readonly FailedJobs[]; groupCount: number };
 }
@@ -52,7 +54,8 @@ export interface ReportWish {
   withValues: boolean;
 }
 
-const mostBins = 120;
+/** A few attempts in many bins would only be scattered. */
+const mostBins = (attempts: number) => Math.min(120, Math.max(20, 3 * Math.sqrt(attempts)));
 const mostPools = 16;
 const mostKnownPools = 2_000;
 const mostSlow = 10;
@@ -79,21 +82,23 @@ export async function readReport(db: Db, wish: ReportWish): Promise<ReportData> 
   const pools = await readReportedPools(db, known.slice(0, mostKnownPools));
   const shownPools = known.slice(0, mostPools);
   const madeAt = await readNow(db);
+  const attempts = overview.attempts.reduce((sum, { count }) => sum + count, 0);
   const bins =
     overview.fromMs === null || overview.toMs === null
       ? null
-      : binsOf(overview.fromMs, overview.toMs, mostBins);
+      : binsOf(overview.fromMs, overview.toMs, mostBins(attempts));
   const figures =
     bins === null
       ? { durations: [], ends: [], starts: [], pools: [] }
       : await readAttemptFigures(db, ids, bins, shownPools);
+  const usage = bins === null ? [] : await readPostingUsage(db, ids);
   const { withValues } = wish;
   const slowest = await readSlowest(db, ids, { most: mostSlow, withArgs: withValues });
   const failures = await readFailureGroups(db, ids, { most: mostGroups, withValues });
   const database = describeTarget(db.target);
   return {
     ...{ madeAt, database, flows, postings, statements, counts, edges, overview, bins, figures },
-    ...{ shownPools, pools, slowest, failures },
+    ...{ shownPools, pools, usage, slowest, failures },
   };
 }
 

@@ -1,0 +1,105 @@
+import { coresChart, memoryChart } from "../chart/usage.ts";
+import type { PostingFigures, ReportFigures, UsageFigures } from "../figures.ts";
+import { type Content, html } from "../html.ts";
+import { counted, durationText, numberText, percentText, sizeText, workText } from "../text.ts";
+import { pairs } from "./posting-sections.ts";
+
+/** What attempts used of the processor and of memory, against what their jobs asked for. */
+export function usageSection({ postings }: ReportFigures): Content {
+  const measured = postings.flatMap((posting) =>
+    posting.usage === null || posting.usage.measured === 0
+      ? []
+      : [{ posting, usage: posting.usage }],
+  );
+  const [only, other] = measured;
+  if (!only) return null;
+  return html`<h2>What it used</h2>
+    ${other ? usageTable(measured) : onePosting(only.usage)}`;
+}
+
+function onePosting(usage: UsageFigures): Content {
+  const { cpuUserMs, cpuSystemMs, cores, asked, peakBytes, attempts, measured } = usage;
+  const cpu = (cpuUserMs ?? 0) + (cpuSystemMs ?? 0);
+  const parts = `${durationText(cpuUserMs ?? 0)} user, ${durationText(cpuSystemMs ?? 0)} system`;
+  const rows: (readonly [string, Content])[] = [
+    ["CPU time", `${workText(cpu)} (${parts})`],
+    ...(cores === null ? [] : [["Cores used", coresText(cores, asked.cpus)] as const]),
+    ...(peakBytes === null ? [] : [["Memory", memoryText(peakBytes, asked.memBytes)] as const]),
+    ["Read, written", `${sizeOf(usage.readBytes)}, ${sizeOf(usage.writtenBytes)}`],
+    ...(usage.suggestedNeeds === null
+      ? []
+      : [["Suggestion", html`<code>--needs ${usage.suggestedNeeds}</code>`] as const]),
+    ...(measured === attempts
+      ? []
+      : [["Not measured", counted(attempts - measured, "attempt")] as const]),
+  ];
+  const hasPeaks = usage.peaks.some(({ weight }) => weight > 0);
+  const hasCores = usage.coreSteps.some(({ weight }) => weight > 0);
+  return [
+    pairs(rows),
+    hasPeaks
+      ? html`<h3>Attempts by their peak of memory</h3>
+          <figure>${memoryChart(usage.peaks, asked.memBytes)}</figure>`
+      : null,
+    hasCores
+      ? html`<h3>Time by the cores that attempts used</h3>
+          <figure>${coresChart(usage.coreSteps, asked.cpus)}</figure>
+          <p class="note">Of attempts that took 50 ms or longer.</p>`
+      : null,
+  ];
+}
+
+const coresText = (cores: number, cpus: number): string =>
+  `${cores.toFixed(2)} of ${counted(cpus, "cpu")} on average, efficiency ${percentText(cores, cpus)}`;
+
+const memoryText = (peak: number, asked: number | null): string =>
+  asked === null
+    ? `largest peak ${sizeText(peak)}; the jobs did not ask for memory`
+    : `largest peak ${sizeText(peak)} of ${sizeText(asked)}, efficiency ${percentText(peak, asked)}`;
+
+const sizeOf = (bytes: number | null): string => (bytes === null ? "–" : sizeText(bytes));
+
+const mostRows = 200;
+
+function usageTable(
+  measured: readonly { posting: PostingFigures; usage: UsageFigures }[],
+): Content {
+  const rows = measured.slice(0, mostRows).map(({ posting, usage }) => {
+    const { cpuUserMs, cpuSystemMs, cores, asked, peakBytes, suggestedNeeds } = usage;
+    const askedMemory = asked.memBytes === null ? "" : ` of ${sizeText(asked.memBytes)}`;
+    return html`<tr>
+      <td class="n">${posting.id}</td>
+      <td class="t">${posting.stage ?? posting.name ?? "–"}</td>
+      <td class="n">${workText((cpuUserMs ?? 0) + (cpuSystemMs ?? 0))}</td>
+      <td class="n">
+        ${cores === null ? "–" : `${cores.toFixed(2)} of ${numberText(asked.cpus)}`}
+      </td>
+      <td class="n">${sizeOf(peakBytes)}${askedMemory}</td>
+      <td class="n">${sizeOf(usage.readBytes)}</td>
+      <td class="n">${sizeOf(usage.writtenBytes)}</td>
+      <td class="w">${suggestedNeeds === null ? "–" : html`<code>${suggestedNeeds}</code>`}</td>
+    </tr>`;
+  });
+  return html`<div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th class="n">posting</th>
+            <th>name</th>
+            <th class="n">CPU time</th>
+            <th class="n">cores used</th>
+            <th class="n">largest peak</th>
+            <th class="n">read</th>
+            <th class="n">written</th>
+            <th>suggested --needs</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows}
+        </tbody>
+      </table>
+    </div>
+    <p class="note">
+      Cores and memory against what the jobs asked for with --needs; without it, one cpu.
+    </p>`;
+}
