@@ -50,12 +50,15 @@ function onePosting(usage: UsageFigures): Content {
 }
 
 const coresText = (cores: number, cpus: number): string =>
-  `${cores.toFixed(2)} of ${counted(cpus, "cpu")} on average, efficiency ${percentText(cores, cpus)}`;
+  `${cores.toFixed(2)} of ${counted(cpus, "cpu")} on average, ${efficiency(cores, cpus)}`;
+
+const efficiency = (used: number, asked: number): string =>
+  `efficiency ${percentText(used, asked)}`;
 
 const memoryText = (peak: number, asked: number | null): string =>
   asked === null
     ? `largest peak ${sizeText(peak)}; the jobs did not ask for memory`
-    : `largest peak ${sizeText(peak)} of ${sizeText(asked)}, efficiency ${percentText(peak, asked)}`;
+    : `largest peak ${sizeText(peak)} of ${sizeText(asked)}, ${efficiency(peak, asked)}`;
 
 const sizeOf = (bytes: number | null): string => (bytes === null ? "–" : sizeText(bytes));
 
