@@ -266,6 +266,33 @@ begin
   end if;
 end $$;
 
+-- Why a schedule that the caller can see does not fire, although it is not paused: its poster may
+-- not post any more, or no live pool fires it; null if it fires.
+create function pdoflow.schedule_obstacle(p_name text) returns text language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  s pdoflow.schedule;
+begin
+  select * into s from pdoflow.schedule
+  where name = p_name and (pdoflow.sees_all() or poster = pdoflow.caller())
+  order by poster = pdoflow.caller() desc, id limit 1;
+  return case
+    when pdoflow.prunes(s) and not pdoflow.owns(s.poster)
+      then format('the role %s may not prune any more', s.poster)
+    when not pdoflow.prunes(s) and not pdoflow.may_post(s.poster)
+      then format('the role %s may not post any more', s.poster)
+    when not exists (
+      select from pdoflow.pool p
+      where p.state in ('up', 'draining')
+        and p.heartbeat_at >= clock_timestamp() - p.heartbeat_timeout_ms * interval '1 ms'
+        and (pdoflow.owns(p.role) or not pdoflow.prunes(s) and exists (
+          select from pdoflow.grants_of(p.role) g
+          where g.kind = 'pool' and (g.posters is null or s.poster = any (g.posters)
+                                     or p.role = s.poster))))
+      then case when pdoflow.prunes(s) then 'no pool runs whose role owns the queue'
+                else format('no pool runs that fires schedules of %s', s.poster) end end;
+end $$;
+
 create view pdoflow.schedules with (security_barrier) as
 select s.name, s.poster, s.timing, s.zone, s.jitter_ms, s.overlap, s.missed, s.entry_point,
        s.flow_name, s.options, s.job_count, s.until, s.is_paused, s.nominal_at,

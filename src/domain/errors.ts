@@ -58,8 +58,9 @@ export class NothingToPost extends PdoflowError {
 export class ScheduleNotFound extends PdoflowError {
   override readonly name = "ScheduleNotFound";
   readonly exitCode = exitCodes.notFound;
-  constructor(name: string) {
-    super(`there is no schedule "${name}". List schedules with: pdoflow schedule list`);
+  /** `hint`: what else the name could have meant, after a semicolon. */
+  constructor(name: string, hint = "") {
+    super(`there is no schedule "${name}"${hint}. List schedules with: pdoflow schedule list`);
   }
 }
 

@@ -6,7 +6,11 @@ import { outputSchemas } from "../output/output-schemas.ts";
 import { waitsFor } from "../output/schema-parts.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { explainJob, explainPosting } from "../diagnosis/explain.ts";
-import { parseSelector, type Selector } from "../../domain/selector.ts";
+import { parseSelector, postingNamePattern, type Selector } from "../../domain/selector.ts";
+import { readFires } from "../../db/posting/schedules.ts";
+import { readClock, readScheduleObstacle } from "../../db/read/schedules.ts";
+import { explainSchedule } from "../diagnosis/explain-schedule.ts";
+import { findSchedule } from "../schedule/schedule-named.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { JobNotFound, jobNamed } from "../input/job-named.ts";
 import { findSelected, postingNotFound } from "../input/select.ts";
@@ -14,15 +18,18 @@ import { findSelected, postingNotFound } from "../input/select.ts";
 export class ExplainCommand extends PdoflowCommand {
   static override paths = [["explain"]];
   static override usage = Command.Usage({
-    description: "explain why a posting or a job is not running, or how it ended",
+    description: "explain why a posting, a job or a schedule does not run, or how it ended",
+    details: "A name without @ is that of a schedule.",
     examples: [
       ["Explain a whole posting", "$0 explain 42"],
       ["Explain the eighth job of posting 42", "$0 explain 42/7"],
+      ["Explain why a schedule posted nothing", "$0 explain nightly"],
     ],
   });
-  subject = Option.String({ name: "posting or posting/index" });
+  subject = Option.String({ name: "posting, posting/index or schedule" });
 
   async run() {
+    if (isScheduleName(this.subject)) return await this.#explainSchedule();
     const selector = parseSelector(this.subject);
     return await this.withDatabase(async (db) => {
       const { why, ...rest } = await (selector.indices === null
@@ -33,7 +40,30 @@ export class ExplainCommand extends PdoflowCommand {
       return exitCodes.ok;
     });
   }
+
+  async #explainSchedule() {
+    const found = await this.withDatabase(async (db) => {
+      const hint = `; a posting would be 42, last or @${this.subject}`;
+      const schedule = await findSchedule(db, this.subject, hint);
+      const [last = null] = await readFires(db, this.subject, 1);
+      const obstacle = await readScheduleObstacle(db, this.subject);
+      return { schedule, last, obstacle, now: await readClock(db) };
+    });
+    const { last } = found;
+    const why = explainSchedule(found);
+    if (this.json) {
+      this.printJson(outputSchemas.explain, {
+        ...{ posting: last?.postingId ?? null, job: null, why, waitsFor: [] },
+        status: found.schedule.isPaused ? "paused" : "open",
+      });
+    } else this.show(why);
+    return exitCodes.ok;
+  }
 }
+
+/** Selectors begin with a digit, @ or "last". */
+const isScheduleName = (text: string) =>
+  postingNamePattern.test(text) && !/^last(?![\p{L}\p{N}_])/u.test(text);
 
 async function explainWhole(db: Db, selector: Selector) {
   const [selected] = await findSelected(db, [selector]);

@@ -16,6 +16,10 @@ import { readPaces } from "../../db/read/pace.ts";
 import { readCounts } from "../../db/read/status.ts";
 import { readEdges } from "../../db/read/edges.ts";
 import { roughTime } from "../../../tui/draw/pace.ts";
+import { readScheduleOverview, type ScheduleOverview } from "../../db/read/schedules.ts";
+import { localText } from "../../domain/local-time.ts";
+import { fireColor } from "../schedule/fire-rows.ts";
+import { scheduleCells, scheduleHeader } from "../schedule/overview-rows.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { waitsFor } from "../output/schema-parts.ts";
 import { exitCodes } from "../../domain/errors.ts";
@@ -44,6 +48,7 @@ import { obstacleLines } from "../diagnosis/obstacles.ts";
 import { findWholePostings, readSelectors } from "../input/select.ts";
 
 const postingLimit = 20;
+const scheduleLimit = 20;
 
 export class StatusCommand extends PdoflowCommand {
   static override paths = [["status"]];
@@ -80,33 +85,16 @@ export class StatusCommand extends PdoflowCommand {
       const postings = isAll
         ? await readPostings(db, postingLimit)
         : await findPostings(db, await findWholePostings(db, selectors));
-      const counts = await readCounts(
-        db,
-        postings.map(({ id }) => id),
-      );
+      const counted = await countPostings(db, postings);
       const pools = isAll ? await readPools(db) : [];
-      const open = postings.filter(({ endedAt }) => endedAt === null);
-      const paces = await readPaces(
-        db,
-        open.map(({ id }) => id),
-      );
-      const edges = await readEdges(
-        db,
-        postings.map(({ id }) => id),
-      );
-      const counted = postings.map((row) => {
-        const jobs = counts.get(row.id) ?? noJobs;
-        const own = edges.get(row.id) ?? [];
-        return {
-          ...row,
-          jobs,
-          ...paceOf(jobs, paces.get(row.id)),
-          edges: own,
-          waitsFor: waitsFor(own),
-        };
-      });
+      const schedules = isAll ? [...(await readScheduleOverview(db, scheduleLimit))] : [];
       if (this.json) {
-        this.printJson(outputSchemas.status, { database: db.target, postings: counted, pools });
+        this.printJson(outputSchemas.status, {
+          database: db.target,
+          postings: counted,
+          pools,
+          schedules,
+        });
       } else {
         this.say(describeTarget(db.target));
         this.#showPostings(counted);
@@ -128,6 +116,7 @@ export class StatusCommand extends PdoflowCommand {
         for (const line of await obstacleLines(db, counted, isShown)) this.say(line);
         await this.#showPlots(db, counted);
         if (isAll) this.#showPools(pools);
+        if (schedules.length > 0) this.#showSchedules(schedules);
       }
       return exitCodes.ok;
     });
@@ -158,6 +147,10 @@ export class StatusCommand extends PdoflowCommand {
     for (const posting of postings) {
       const { id, state, reason, perSecond, leftMs } = posting;
       for (const line of waitLines(posting)) this.say(`posting ${id}: ${line}`);
+      if (posting.schedule !== null && posting.scheduledAt !== null && this.postings.length > 0) {
+        const at = localText(posting.scheduledAt);
+        this.say(`posting ${id}: posted by the schedule ${posting.schedule} for ${at}`);
+      }
       if (state === "open" && reason !== null) this.say(`posting ${id}: ${reason}`);
       if (perSecond === null || leftMs === null) continue;
       this.say(`posting ${id}: ${rateText(perSecond)}, about ${roughTime(leftMs)} left`);
@@ -175,6 +168,13 @@ export class StatusCommand extends PdoflowCommand {
     if (lines.length > 0) this.print(["", ...lines].join("\n"));
   }
 
+  #showSchedules(schedules: readonly ScheduleOverview[]): void {
+    this.print("");
+    this.printTable(scheduleHeader, schedules.map(scheduleCells), (cell) =>
+      cell === "paused" ? "yellow" : fireColor(cell),
+    );
+  }
+
   #showPools(pools: readonly PoolRow[]): void {
     if (pools.length === 0) {
       this.say("no pools; start one with: pdoflow pool");
@@ -183,6 +183,37 @@ export class StatusCommand extends PdoflowCommand {
     this.print("");
     this.printTable(poolHeader, pools.map(poolCells), stateColor);
   }
+}
+
+/** Postings with their jobs, pace and edges. */
+async function countPostings(
+  db: Db,
+  postings: readonly PostingRow[],
+): Promise<(CountedPosting & { waitsFor: ReturnType<typeof waitsFor> })[]> {
+  const counts = await readCounts(
+    db,
+    postings.map(({ id }) => id),
+  );
+  const open = postings.filter(({ endedAt }) => endedAt === null);
+  const paces = await readPaces(
+    db,
+    open.map(({ id }) => id),
+  );
+  const edges = await readEdges(
+    db,
+    postings.map(({ id }) => id),
+  );
+  return postings.map((row) => {
+    const jobs = counts.get(row.id) ?? noJobs;
+    const own = edges.get(row.id) ?? [];
+    return {
+      ...row,
+      jobs,
+      ...paceOf(jobs, paces.get(row.id)),
+      edges: own,
+      waitsFor: waitsFor(own),
+    };
+  });
 }
 
 function familyLine({ id, parent, childCount, firstChildren }: Family): string {

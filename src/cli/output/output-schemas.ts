@@ -17,7 +17,7 @@ import {
 } from "./schema-parts.ts";
 import { flowSchemas } from "./flow-schemas.ts";
 import { reportEntries } from "./report-schema.ts";
-import { scheduleSchemas } from "./schedule-schemas.ts";
+import { ScheduleOverview, scheduleSchemas } from "./schedule-schemas.ts";
 import { topEntries } from "./top-schema.ts";
 
 const RoleKind = v.picklist(["poster", "viewer", "operator", "pool", "scaler", "owner"]);
@@ -64,6 +64,8 @@ export const outputSchemas = {
       }),
     ),
     pools: v.array(PoolRow),
+    /** At most 20, the next ones first; none if postings were named. */
+    schedules: v.array(ScheduleOverview),
   }),
   top: output(topEntries),
   list: output({
@@ -288,7 +290,8 @@ export const outputSchemas = {
     error: v.nullable(v.unknown()),
   }),
   explain: output({
-    posting: id,
+    /** Of a schedule: the posting of its last time; null if there is none. */
+    posting: v.nullable(id),
     /** Null if the whole posting was asked about: then the status is its state. */
     job: v.nullable(v.string()),
     status: v.picklist([...new Set([...jobStatuses, ...postingStates])]),

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-import { fireOutcomes } from "../../db/posting/schedules.ts";
+import { fireOutcomes } from "../../domain/fire-outcomes.ts";
 import { count, id, moment, output } from "./schema-parts.ts";
 
 const name = v.string();
@@ -40,6 +40,25 @@ const fires = v.array(
     reason: v.nullable(v.string()),
   }),
 );
+
+/** A schedule in an overview. */
+export const ScheduleOverview = v.object({
+  name,
+  poster: v.string(),
+  timing: v.string(),
+  zone: v.string(),
+  isPaused: v.boolean(),
+  /** The next time with its jitter; null if there is none. */
+  firesAt: v.nullable(moment),
+  /** Its last time, and what came of it; null if there was none. */
+  lastAt: v.nullable(moment),
+  lastOutcome: v.nullable(v.picklist(fireOutcomes)),
+  lastReason: v.nullable(v.string()),
+  postingId: v.nullable(id),
+  flowId: v.nullable(id),
+  /** Times of the last 7 days that no pool fired, or that were refused. */
+  missed: count,
+});
 
 /** The output of the commands `schedule …`. */
 export const scheduleSchemas = {

@@ -69,6 +69,9 @@ export const Posting = v.object({
   endedAt: v.nullable(moment),
   jobs: JobCounts,
   waitsFor: v.array(WaitsFor),
+  /** The schedule that posted it, and the nominal time; null for none. */
+  schedule: v.nullable(v.string()),
+  scheduledAt: v.nullable(moment),
   /** Whether it waits, and something must be repaired before it can run. */
   isBlocked: v.boolean(),
 });

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { count, id, JobCounts, moment, PoolRow, Posting, WaitsFor } from "./schema-parts.ts";
 
 const TopPosting = v.object({
-  ...v.omit(Posting, ["posterOs", "waitsFor"]).entries,
+  ...v.omit(Posting, ["posterOs", "waitsFor", "schedule", "scheduledAt"]).entries,
   /** The flow of which it is a stage; null for none. Its name is null if you cannot see it. */
   flow: v.nullable(v.object({ id, name: v.nullable(v.string()), stage: v.string() })),
   waitsFor: v.array(v.omit(WaitsFor, ["tolerate", "metAt", "skipped", "unblockedBy"])),

@@ -3,8 +3,8 @@ import { readSchedules, type ScheduleRow } from "../../db/posting/schedules.ts";
 import { ScheduleNotFound } from "../../domain/errors.ts";
 
 /** @throws {ScheduleNotFound} */
-export async function findSchedule(db: Db, name: string): Promise<ScheduleRow> {
+export async function findSchedule(db: Db, name: string, hint = ""): Promise<ScheduleRow> {
   const [found] = await readSchedules(db, name);
-  if (!found) throw new ScheduleNotFound(name);
+  if (!found) throw new ScheduleNotFound(name, hint);
   return found;
 }

@@ -1,4 +1,5 @@
 import { InvalidInput } from "../../domain/errors.ts";
+import type { FireOutcome } from "../../domain/fire-outcomes.ts";
 import type { PruneOptions } from "../admin/prune.ts";
 import type { Db } from "../connection/connect.ts";
 import type { PostingDb } from "./caller-transaction.ts";
@@ -68,12 +69,6 @@ export interface FireRow {
   flowId: number | null;
   reason: string | null;
 }
-
-export const fireOutcomes = [
-  ...(["posted", "skipped", "missed", "refused"] as const),
-  ...(["started", "pruned"] as const),
-] as const;
-export type FireOutcome = (typeof fireOutcomes)[number];
 
 /**
  * The arguments of jobs as a schedule stores them.

@@ -24,6 +24,9 @@ export interface PostingRow {
   /** Whether it waits for other postings, and whether it is blocked (W4). */
   waits: boolean;
   isBlocked: boolean;
+  /** The schedule that posted it, and the nominal time (P16). */
+  schedule: string | null;
+  scheduledAt: Date | null;
 }
 
 /** The columns of a {@link PostingRow}, of a posting `p` and its route `r`. */
@@ -31,7 +34,7 @@ export const postingColumns = ({ sql, schema }: Pick<Db, "sql" | "schema">) => s
   p.id, p.token, p.name, p.entry_point, p.command, p.job_count, p.state,
   coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
   nullif(r.project, '') as project, p.posted_at, p.ended_at, p.keeps_output,
-  p.waits, ${schema}.is_blocked(p) as is_blocked`;
+  p.waits, ${schema}.is_blocked(p) as is_blocked, p.schedule, p.scheduled_at`;
 
 /** All unfinished postings, the newest first, followed by the newest ended ones: `most`. */
 export const readPostings = ({ sql, schema }: Db, most: number) => sql<PostingRow[]>`

@@ -35,7 +35,9 @@ test("explain says why a job is not running, and how it ended", async () => {
   await post();
   expect(await explain("4/0")).toBe("4/0 waits behind 2 jobs of higher priority.\n");
   expect(await cli.run("explain", "9/9")).toMatchObject({ code: 4 });
-  expect(await cli.run("explain", "nine")).toMatchObject({ code: 2 });
+  expect(await cli.run("explain", "nine")).toMatchObject({
+    ...{ code: 4, err: expect.stringContaining("a posting would be 42, last or @nine") },
+  });
 });
 
 test("explain of a posting reports its progress, and why none of its jobs runs", async () => {

@@ -208,6 +208,58 @@ after-any = "reduce"
   });
 });
 
+describe("explain", () => {
+  const explained = async (name = "nightly") => (await cli.run("explain", name)).out;
+
+  test("why a schedule does not fire: no pool, paused, until has passed, its poster", async () => {
+    await nightly();
+    const noPool = "but does not fire: no pool runs that fires schedules of pdoflow; start one";
+    expect(await explained()).toContain(noPool);
+    await db.db.sql`
+      insert into pdoflow.pool (host, pid, version, os_user, slots) values ('h', 1, '1', 'u', 1)`;
+    expect(await explained()).toMatch(/^schedule nightly fires next at 20\d\d-\d\d-\d\d /);
+    await db.db.sql`update pdoflow.schedule set poster = 'gone'`;
+    expect(await explained()).toContain("the role gone may not post any more");
+    await db.db.sql`update pdoflow.schedule set fires_at = null, nominal_at = null, until = now()`;
+    expect(await explained()).toMatch(/has no more times before its end, 20.*\(--until\)/);
+    await db.db.sql`update pdoflow.schedule set is_paused = true`;
+    expect(await explained()).toContain("is paused; go on with: pdoflow schedule resume nightly");
+    await db.db.sql`delete from pdoflow.pool`;
+  });
+
+  test("why its last time posted nothing", async () => {
+    await nightly();
+    await cli.run("schedule", "run", "nightly");
+    expect(await explained()).toMatch(/Its last time, 20.*, posted \d+\.\n$/);
+    await db.db.sql`
+      update pdoflow.schedule set nominal_at = now() - interval '1 s', fires_at = now()`;
+    await db.db.sql`select pdoflow.fire_due()`;
+    await db.db.sql`delete from pdoflow.fire where by_hand`;
+    expect(await explained()).toMatch(
+      /was skipped: posting (\d+) has not ended; see: pdoflow explain \1\.\n$/,
+    );
+    const { code, out } = await cli.run("explain", "nightly", "--json");
+    expect({ code, ...JSON.parse(out) }).toMatchObject({ code: 0, posting: null, status: "open" });
+    expect((await cli.run("explain", "nothing")).code).toBe(4);
+  });
+});
+
+test("status shows schedules with their next, last and missed times", async () => {
+  await nightly();
+  const run = (await cli.run("schedule", "run", "nightly")).out.trim();
+  await db.db.sql`
+    insert into pdoflow.fire (schedule_id, nominal_at, outcome)
+    select id, now() - n * interval '1 d', 'missed' from pdoflow.schedule, unnest(array[1, 2, 9]) n`;
+  const { out } = await cli.run("status");
+  expect(out).toMatch(new RegExp(`nightly +0 2 .* posted +${run} +2$`, "m"));
+  const whole = JSON.parse((await cli.run("status", "--json")).out);
+  expect(whole).toMatchObject({
+    schedules: [{ name: "nightly", missed: 2, postingId: Number(run) }],
+  });
+  const { err } = await cli.run("status", run);
+  expect(err).toContain(`posting ${run}: posted by the schedule nightly for 20`);
+});
+
 describe("schedule add … -- prune", () => {
   const housekeeping = (...options: string[]) =>
     add("housekeeping", "@daily", "--", "prune", "--older-than", "1ms", ...options);

@@ -127,6 +127,7 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     `schedule_flow(${long}, '@daily', '{"name": "n", "stages": [{"stage": "a"}]}')`,
     `schedule_flow('s', '@daily' || ${long}, '{"name": "n", "stages": []}')`,
   ],
+  "schedule_obstacle(p_name)": null,
   "schedule(p_name, p_timing, p_entry_point, p_jobs, p_options, p_settings)": [
     `schedule(${long}, '@daily', 'a.ts#f')`,
     `schedule('s', '@daily' || ${long}, 'a.ts#f')`,
