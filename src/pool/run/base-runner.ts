@@ -23,12 +23,10 @@ export interface RunningAttempt {
 export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
   protected readonly context: RunnerContext;
   protected readonly jobs = new Backlog();
-  readonly #workers: number;
   /** Null once the runner has been stopped. */
   #watchTimer: NodeJS.Timeout | null;
 
-  constructor(workers: number, context: RunnerContext) {
-    this.#workers = workers;
+  constructor(context: RunnerContext) {
     this.context = context;
     this.#watchTimer = setInterval(() => this.#watch(), watchEveryMs);
   }
@@ -43,6 +41,8 @@ export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
   /** The jobs that run now and are not being terminated. */
   protected abstract running(now: number): R[];
   protected abstract terminateOne(running: R, reason: TerminationReason): void;
+  /** How many workers run such jobs at a time. */
+  protected abstract workersFor(run: JobRun): number;
   /** L4: how many more workers may have jobs of the lease of these. */
   protected abstract room(run: JobRun | undefined): number;
   /** Starts jobs of the backlog on idle workers. */
@@ -138,7 +138,7 @@ export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
     if (runningLimit === null && !supply.hasPeers()) return [];
     const waiting = runningLimit === null ? this.backlog : last.count;
     const time = supply.jobTime(first.posting.entryPoint);
-    const count = surplus(time, waiting, runningLimit ?? this.#workers);
+    const count = surplus(time, waiting, runningLimit ?? this.workersFor(first));
     return count === 0 ? [] : this.jobs.takeLast(count);
   }
 }

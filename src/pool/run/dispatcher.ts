@@ -50,7 +50,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
   #memoryDueAt = -Infinity;
 
   constructor(workers: number, options: WorkerOptions, context: RunnerContext) {
-    super(workers, context);
+    super(context);
     this.#options = options;
     this.#slots = new WorkerSet(workers, options, {
       onMessage: (slot, message) => this.#receive(slot, message),
@@ -86,6 +86,10 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
 
   protected running(now: number): WorkerRun[] {
     return [...this.#slots].flatMap((slot) => slot.poll(now) ?? []);
+  }
+
+  protected workersFor(run: JobRun): number {
+    return this.#shares.workersFor(run);
   }
 
   protected room(run: JobRun | undefined): number {
@@ -371,6 +375,8 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
 
   #steal(now: number): void {
     if (this.backlog > 0 || this.idle === 0) return;
-    this.jobs.push(this.#slots.takeSpare(now, (run) => this.#sharing.room(run) > 0));
+    const couldStart = (run: JobRun | undefined) =>
+      this.#sharing.room(run) > 0 && (run === undefined || this.#shares.fits(run));
+    this.jobs.push(this.#slots.takeSpare(now, couldStart));
   }
 }

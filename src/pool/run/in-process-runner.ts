@@ -49,7 +49,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
   #turnAt = 0;
 
   constructor(options: InProcessOptions, context: RunnerContext) {
-    super(options.concurrency, context);
+    super(context);
     this.#options = options;
   }
 
@@ -72,6 +72,10 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
 
   protected running(): InProcessRun[] {
     return [...this.#running];
+  }
+
+  protected workersFor(): number {
+    return this.#options.concurrency;
   }
 
   protected room(run: JobRun | undefined): number {

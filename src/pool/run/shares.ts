@@ -24,11 +24,13 @@ interface SharesContext {
  */
 export class Shares {
   readonly #ledger: Ledger;
+  readonly #workers: number;
   readonly #context: SharesContext;
 
   /** A pool that says nothing of its cpus has one for each worker. */
   constructor(provides: Provides, workers: number, context: SharesContext) {
     this.#ledger = Ledger.of({ cpus: workers, ...provides });
+    this.#workers = workers;
     this.#context = context;
   }
 
@@ -43,8 +45,21 @@ export class Shares {
   }
 
   classOf(run: JobRun): string {
-    return classKey(this.#context.countsOf(run.posting.routeId));
+    return classKey(this.#countsOf(run));
   }
+
+  /** Whether another worker could have such jobs now. */
+  fits(run: JobRun): boolean {
+    return this.#ledger.fits(this.#countsOf(run) ?? plainCounts);
+  }
+
+  /** How many workers run such jobs at a time: those that do now, if the jobs count something. */
+  workersFor(run: JobRun): number {
+    if (this.#countsOf(run) === null) return this.#workers;
+    return Math.max(this.holding(this.classOf(run)).length, 1);
+  }
+
+  #countsOf = ({ posting }: JobRun) => this.#context.countsOf(posting.routeId);
 
   /** Whether a worker holds what such jobs take. */
   mayHave(slot: WorkerSlot, run: JobRun): boolean {
@@ -76,7 +91,7 @@ export class Shares {
     const { slots } = this.#context;
     const free = [...spare].filter((slot) => !slot.holdsShare);
     if (free.length === 0 && !slots.isMissingAny) return null;
-    const counts = this.#context.countsOf(first.posting.routeId);
+    const counts = this.#countsOf(first);
     const share = counts === null ? null : this.#ledger.take(counts);
     if (counts === null ? !this.#ledger.takeAgain(plainShare) : share === null) return null;
     // They may still use the devices.

@@ -204,6 +204,10 @@ test("a drained pool leaves its gpus, and so does one that was killed", async ()
   const resource = ["--resource", "gpu=0", "-j", "2", "--heartbeat-timeout", "2s"];
   const drained = cli.start("pool", ...resource);
   await running(0);
+  const [held] = await db.sql`
+    select sum(r.end_seq - r.first_seq)::integer as jobs
+    from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) r where l.active`;
+  expect(held).toEqual({ jobs: 1 }); // it claims no job that must wait for the gpu
   drained.kill("SIGTERM");
   expect(await drained.exited).toBe(0);
   const before = journal(cli).length;
