@@ -15,6 +15,7 @@ import { overhead } from "./cases/overhead.ts";
 import { pools } from "./cases/pools.ts";
 import { postFile } from "./cases/post-file.ts";
 import { postBun, postNode } from "./cases/posting.ts";
+import { resources } from "./cases/resources.ts";
 import { schedules } from "./cases/schedules.ts";
 import { smallPostings } from "./cases/small-postings.ts";
 import { stages } from "./cases/stages.ts";
@@ -35,6 +36,7 @@ export const cases: readonly Case[] = [
     claimFlat,
     pools,
     overhead,
+    resources,
     uneven,
   ],
   ...[stages, schedules, memory, start, commands, tenMillion, hundredMillion],

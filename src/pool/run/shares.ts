@@ -53,7 +53,7 @@ export class Shares {
     return this.#ledger.fits(this.#countsOf(run) ?? plainCounts);
   }
 
-  /** How many workers run such jobs at a time: those that do now, if the jobs count something. */
+  /** How many workers run such jobs at a time: as many as now, if the jobs count something. */
   workersFor(run: JobRun): number {
     if (this.#countsOf(run) === null) return this.#workers;
     return Math.max(this.holding(this.classOf(run)).length, 1);
