@@ -196,7 +196,10 @@ test("F4: a flow is reported when its last stage has ended, and again after a re
   await retryFailed(db, ids["c"] ?? 0, { indices: null, fingerprint: null });
   await runAll(db);
   expect(await notified(db)).toEqual([`end: flow ${flowId} done 2`]);
-  expect(await notified(db)).toEqual([]);
+  // Another pool has read the list of postings before.
+  const again = await db.sql<{ n: number }[]>`
+    select pdoflow.pool_notify_flow(${flowId}) + pdoflow.pool_notify(${ids["c"] ?? 0}) as n`;
+  expect(again[0]?.n).toBe(0);
 });
 
 test("F4: a flow is stuck when the stages that are left wait for failed or stopped ones", async () => {

@@ -19,7 +19,7 @@ const report = {
 } satisfies Report;
 
 const evil =
-  "<!channel> & <@U1> @all @here *b* `x` ![i](http://evil.test/p.png) [l](http://e)\n\u202e\0.";
+  "<!channel> & <@U1> @all @here *b* `x ![i](http://evil.test/p.png) [l](http://e)\n\u202e\0.";
 const hostile: Report = {
   ...report,
   ...{ name: evil, stage: evil, schedule: evil, entryPoint: evil, reason: evil },

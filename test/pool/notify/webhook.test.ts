@@ -110,7 +110,7 @@ test("a date in Retry-After is a time, too", async () => {
 });
 
 test("of an endless answer and of one that comes byte by byte, only the beginning is read", async () => {
-  expect(await send("/endless")).toEqual({ status: 200, answer: "x".repeat(2_048) });
+  expect(await send("/endless", {}, 60_000)).toEqual({ status: 200, answer: "x".repeat(2_048) });
   const slow = (await send("/slow", {}, 300)) as { status: number; answer: string };
   expect(slow).toEqual({ status: 200, answer: expect.stringMatching(/^z{1,20}$/) });
   expect(await send("/slow-500", {}, 300)).toMatchObject({ retry: null });
