@@ -86,6 +86,8 @@ export async function insertLevelsIn(
       after: level === 0 ? first : [],
       gather: posted.at(-1)?.id ?? upstream,
       gatherSize: groupSize,
+      // If a level fails, the last one is blocked, and reports that.
+      ...(isLast ? {} : { onEnd: null, onFailure: null }),
       key: hasOwnKey ? `${key} (level ${level + 1})` : key,
     };
     posted.push(await insert(db, work, repeated(args, count), "the level", openSpan));

@@ -137,3 +137,26 @@ test("stages of other flows, equal names and a wrong tolerance are refused", asy
   const empty = flow("two", () => {}, options);
   expect(await messageFrom(empty)).toContain("expected at least one stage");
 });
+
+test("a flow and its stages name the receivers of notifications; of a reduction, the last level", async () => {
+  const { id, postings } = await flow(
+    "notified",
+    (f) => {
+      const many = f.post(anything, [[1], [2], [3]], [], { root, onFailure: "pager" });
+      f.reduce(many, 2, anything, { stage: "tree", root, onEnd: "slack,mail" });
+    },
+    { db: database.url, onEnd: "slack", onFailure: "pager" },
+  );
+  const [row] = await database.sql`select on_end, on_failure from pdoflow.flow where id = ${id}`;
+  expect(row).toEqual({ onEnd: "slack", onFailure: "pager" });
+  const stages = await database.sql`
+    select on_end, on_failure, notified from pdoflow.posting where flow_id = ${id} order by id`;
+  expect([...stages]).toEqual([
+    { onEnd: null, onFailure: "pager", notified: -1 },
+    { onEnd: null, onFailure: null, notified: -1 },
+    { onEnd: "slack,mail", onFailure: null, notified: -1 },
+  ]);
+  expect(postings.size).toBe(2);
+  const wrong = flow("notified", (f) => void f.post(anything, [[1]]), { onEnd: "Slack!" });
+  expect(await messageFrom(wrong)).toContain("options of flow: onEnd: expected names of receivers");
+});
