@@ -57,7 +57,7 @@ export interface HistogramBar {
 export function barsOf(histogram: LogHistogram, most: number): HistogramBar[] {
   const used = [...histogram].filter(([, count]) => count > 0).map(([bucket]) => bucket);
   if (used.length === 0) return [];
-  const [lowest, highest] = [Math.min(...used), Math.max(...used)];
+  const [lowest, highest] = [Math.min(...used), Math.max(...used)]; // a few hundred at most
   const width = [1, 2, 4, 8, 16, 32].find((each) => barCount(lowest, highest, each) <= most) ?? 64;
   const first = Math.floor(lowest / width);
   return Array.from({ length: barCount(lowest, highest, width) }, (_, i) => {

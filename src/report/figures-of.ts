@@ -41,12 +41,21 @@ const mostBars = (attempts: number) =>
 /** The figures of a report, from what the database has. `program` is the version that makes it. */
 export function figuresOf(data: ReportData, program: string): ReportFigures {
   const { madeAt, database, figures, failures } = data;
+  const own = Map.groupBy(figures.durations, ({ postingId }) => postingId);
+  const counts = new Map(data.counts.map((one) => [one.id, one]));
+  const usage = new Map(data.usage.map((one) => [one.postingId, one]));
   const jobId = ({ postingId, index }: { postingId: number; index: number }) =>
     `${postingId}/${index}`;
   return {
     ...{ madeAt, program, database },
     flows: data.flows.map(flowFigures),
-    postings: data.postings.map((posting) => postingFigures(posting, data)),
+    postings: data.postings.map((posting) =>
+      postingFigures(posting, data, {
+        durations: own.get(posting.id) ?? [],
+        jobs: counts.get(posting.id) ?? noJobs,
+        usage: usage.get(posting.id),
+      }),
+    ),
     jobs: sumOfJobs(data.counts),
     timeline: timelineOf(data),
     durations: { ...spreadOf(figures.durations), bars: stackedBars(figures.durations) },
@@ -73,25 +82,33 @@ function sumOfJobs(counts: readonly JobCounts[]): JobCounts {
   return sum;
 }
 
-function postingFigures(posting: ReportedPosting, data: ReportData): PostingFigures {
+/** The rows of one posting. */
+interface OwnRows {
+  durations: readonly DurationCount[];
+  jobs: JobCounts;
+  usage: PostingUsage | undefined;
+}
+
+function postingFigures(
+  posting: ReportedPosting,
+  data: ReportData,
+  { durations: own, jobs, usage }: OwnRows,
+): PostingFigures {
   const { id, name, flowId, stage, entryPoint, command, reason, poster, posterOs } = posting;
   const { project, schedule, postedAt, endedAt, jobCount } = posting;
-  const own = data.figures.durations.filter(({ postingId }) => postingId === id);
-  const counts = data.counts.find((one) => one.id === id);
-  const jobs = counts ? pickJobs(counts) : { ...noJobs };
   const statement = data.statements.get(id);
   const edges = data.edges.get(id) ?? [];
-  const starts = own.map(({ fromMs }) => fromMs);
+  const startMs = own.reduce((first, { fromMs }) => Math.min(first, fromMs), Infinity);
   const waits = posting.isBlocked ? causeText(edges) : posting.waits ? waitText(edges) : null;
   return {
     ...{ id, name, flow: flowId, stage, entryPoint, command, reason, poster, posterOs },
-    ...{ project, schedule, postedAt, endedAt, jobCount, jobs, waitsFor: waits },
+    ...{ project, schedule, postedAt, endedAt, jobCount, jobs: sumOfJobs([jobs]), waitsFor: waits },
     state: shownState(posting),
-    startedAt: starts.length === 0 ? null : new Date(Math.min(...starts)),
+    startedAt: own.length === 0 ? null : new Date(startMs),
     options: optionTexts(posting),
     codeDigest: statement === undefined ? null : parseStatement(statement).code,
     durations: spreadOf(own),
-    usage: usageFigures(data.usage.find(({ postingId }) => postingId === id)),
+    usage: usageFigures(usage),
     retried: own.reduce((sum, { state, count }) => sum + (state === "retried" ? count : 0), 0),
   };
 }
@@ -105,8 +122,6 @@ function usageFigures(row: PostingUsage | undefined): UsageFigures | null {
     suggestedNeeds: suggestedNeeds(row, row.cores)?.map(formatNeed).join(",") ?? null,
   };
 }
-
-const pickJobs = (counts: JobCounts): JobCounts => sumOfJobs([counts]);
 
 function flowFigures(flow: ReportedFlow): FlowFigures {
   const { id, name, poster, posterOs, postedAt, stages } = flow;
@@ -126,7 +141,8 @@ function spreadOf(counts: readonly DurationCount[]): Spread {
   const histogram = histogramOf(counts);
   const count = counts.reduce((sum, one) => sum + one.count, 0);
   const sumMs = counts.reduce((sum, one) => sum + one.sumMs, 0);
-  const longestMs = count === 0 ? null : Math.max(...counts.map((one) => one.longestMs));
+  const longest = counts.reduce((most, one) => Math.max(most, one.longestMs), 0);
+  const longestMs = count === 0 ? null : longest;
   const quantileMs = (share: number) => {
     const us = quantileUs(histogram, share);
     // Interpolation must not exceed what is known exactly.

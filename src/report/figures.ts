@@ -71,7 +71,7 @@ export interface PostingFigures {
   codeDigest: string | null;
   /** What it waits for, or why it is blocked; null if it does not wait. */
   waitsFor: string | null;
-  /** Of attempts that are done; of all others if none is. */
+  /** Of all its attempts that have ended. */
   durations: Spread;
   /** Attempts that failed and were tried again. */
   retried: number;

@@ -7,6 +7,7 @@ import type { ByState, FailureFigure, ReportFigures } from "../figures.ts";
 import { type Content, html } from "../html.ts";
 import {
   counted,
+  cut,
   dateText,
   durationText,
   momentText,
@@ -139,26 +140,24 @@ function failure(group: FailureFigure, failed: number): Content {
     ...(host === null ? [] : [` on ${host}`]),
   ];
   return html`<section class="failure">
-    <h3>${name}: ${line}</h3>
+    <h3>${name}: ${cut(line, mostOfHeading)}</h3>
     <p>
       ${counted(count, "job")} (${percentText(count, failed)} of the failures)${when}. Example: job
       ${place}. Group <code>${fingerprint}</code>.
     </p>
     ${
-      args === null ? null : html`<p>Arguments: <code>${shortened(args)}</code></p>`
-    }${details.length === 0 ? null : html`<pre>${shortened(details.join("\n"))}</pre>`}${
+      args === null ? null : html`<p>Arguments: <code>${args}</code></p>`
+    }${details.length === 0 ? null : html`<pre>${details.join("\n")}</pre>`}${
       stderr === null || stderr === ""
         ? null
         : html`<p>Printed to stderr:</p>
-            <pre>${shortened(stderr)}</pre>`
+            <pre>${stderr}</pre>`
     }
   </section>`;
 }
 
-/** A report has a size that can be sent by mail, whatever a job printed. */
-const mostCharacters = 4_000;
-const shortened = (text: string): string =>
-  text.length <= mostCharacters ? text : `${text.slice(0, mostCharacters)}…`;
+/** Of a message, as a heading. */
+const mostOfHeading = 300;
 
 const between = (first: Date, last: Date): string =>
   first.getTime() === last.getTime()

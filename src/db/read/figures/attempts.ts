@@ -70,8 +70,10 @@ export async function readAttemptOverview(
     postingId === null ? [{ poolId, count }] : [],
   );
   return {
-    fromMs: rows.length === 0 ? null : Math.min(...rows.map(({ fromMs }) => fromMs)),
-    toMs: rows.length === 0 ? null : Math.max(...rows.map(({ toMs }) => toMs)),
+    fromMs:
+      rows.length === 0 ? null : rows.reduce((first, row) => Math.min(first, row.fromMs), Infinity),
+    toMs:
+      rows.length === 0 ? null : rows.reduce((last, row) => Math.max(last, row.toMs), -Infinity),
     attempts: attempts.sort((a, b) => a.postingId - b.postingId || a.attempt - b.attempt),
     pools: pools.sort((a, b) => b.count - a.count),
   };

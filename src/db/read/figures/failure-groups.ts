@@ -19,6 +19,9 @@ export interface FailedJobs {
   args: string | null;
 }
 
+/** Reports are sent by mail: they have this much of an error, and of what a job printed. */
+const mostCharacters = 4_000;
+
 /**
  * The groups of failed jobs of postings, the largest first: `most` of them, and the number of all.
  * Reads the counted groups (F1), and the outcomes of the examples only.
@@ -41,11 +44,15 @@ export async function readFailureGroups(
       order by count desc, posting_id, fingerprint limit ${most})
     select g.posting_id, g.fingerprint, g.count, g.first_at, g.last_at, g.group_count,
            case when p.is_sorted then ${schema}.index_of(p.id, g.seq) else g.seq end as index,
-           e.attempt, w.host, e.error,
-           ${withValues ? sql`e.stderr` : sql`null`} as stderr,
+           e.attempt, w.host, case when e.error is not null then
+             jsonb_strip_nulls(jsonb_build_object(
+               'name', left(e.error ->> 'name', 200),
+               'message', left(e.error ->> 'message', ${mostCharacters}),
+               'stack', left(e.error ->> 'stack', ${mostCharacters}))) end as error,
+           ${withValues ? sql`left(e.stderr, ${mostCharacters})` : sql`null`} as stderr,
            ${
              withValues
-               ? sql`(select j.args::text
+               ? sql`(select left(j.args::text, ${mostCharacters})
                       from ${schema}.jobs_between(p.id, g.seq, g.seq + 1, true) j)`
                : sql`null`
            } as args

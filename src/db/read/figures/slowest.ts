@@ -12,9 +12,11 @@ export interface SlowAttempt {
   durationMs: number;
   endedAt: Date;
   host: string | null;
-  /** As JSON text; null unless asked for. */
+  /** The beginning of its arguments as JSON text; null unless asked for. */
   args: string | null;
 }
+
+const mostCharacters = 500;
 
 /** The attempts of postings that took longest: `most`, the longest first. */
 export const readSlowest = (
@@ -42,7 +44,7 @@ export const readSlowest = (
              case when p.is_sorted then ${schema}.index_of(p.id, s.seq) else s.seq end as index,
              s.duration_ms::float8 as duration_ms, ${
                withArgs
-                 ? sql`(select j.args::text
+                 ? sql`(select left(j.args::text, ${mostCharacters})
                         from ${schema}.jobs_between(p.id, s.seq, s.seq + 1, true) j)`
                  : sql`null`
              } as args

@@ -103,7 +103,7 @@ test("similar failures are one group, with the error of one of them", async () =
   await recordEach(db, pool, jobs, [
     { state: "failed", error: error("no column 1") },
     { state: "failed", error: error("no column 2") },
-    { state: "failed", error: error("other"), stderr: "why" },
+    { state: "failed", error: error(`other${"!".repeat(9_000)}`), stderr: "why" },
     {},
   ]);
   const found = await readFailureGroups(db, [id], { most: 1, withValues: true });
@@ -112,6 +112,7 @@ test("similar failures are one group, with the error of one of them", async () =
     { postingId: id, count: 2, host: "here", attempt: 1, error: { name: "TypeError" } },
   ]);
   const all = await readFailureGroups(db, [id], { most: 9, withValues: true });
+  expect(all.groups[1]?.error?.message).toHaveLength(4_000);
   expect(all.groups[1]).toMatchObject({ count: 1, index: 2, stderr: "why", args: "[2]" });
   const hidden = await readFailureGroups(db, [id], { most: 9, withValues: false });
   expect(hidden.groups.every(({ stderr, args }) => stderr === null && args === null)).toBeTrue();
