@@ -19,6 +19,11 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   graceMs: number | null;
   /** One in N claims goes to the oldest open lane; 0 for none. */
   oldestEvery: number;
+  /**
+   * What becomes of running jobs if no heartbeat gets through (rule 10): they are stopped, or go on,
+   * and are recorded if no other pool has taken them over by then.
+   */
+  onDatabaseLost: "stop" | "finish";
   codeWatch: CodeWatcher;
   /** Which jobs may run; null for all. */
   policy: AdmissionPolicy | null;
@@ -33,6 +38,7 @@ export const poolDefaults = {
   posters: null,
   policy: null,
   heartbeatTimeoutMs: 15_000,
+  onDatabaseLost: "stop",
   oldestEvery: 10,
   once: false,
   idleTimeoutMs: null,

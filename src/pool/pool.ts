@@ -300,13 +300,18 @@ export class Pool {
     this.#claims.wake();
   }
 
-  /** Rule 10: its jobs may be rescued at any moment, so its workers must stop. */
+  /** Rule 10: its jobs may be rescued at any moment, so its workers stop, unless told to finish. */
   #onSilence(): void {
-    this.#on("silence");
-    this.#runner.abandon();
+    const { onDatabaseLost, heartbeatTimeoutMs } = this.#options;
+    if (onDatabaseLost === "stop") {
+      this.#on("silence");
+      this.#runner.abandon();
+    }
     this.#links.claims.reset(); // the same network: their answers may never arrive
     this.#links.work.reset();
-    this.#options.log(silenceText(this.#options.heartbeatTimeoutMs));
+    this.#options.log(silenceText(heartbeatTimeoutMs, onDatabaseLost));
+    // Takes them from the workers now, and releases them when the database answers again.
+    if (onDatabaseLost === "finish") void this.#attempt(() => this.#intake.releaseAll());
   }
 
   /** Another server has the database now, perhaps without its newest postings (Session.moved). */

@@ -37,6 +37,7 @@ const Options = v.object({
     ),
     "15s",
   ),
+  onDatabaseLost: v.optional(v.picklist(["stop", "finish"], "expected stop or finish"), "stop"),
   recycleAfter: v.optional(wholeNumber(1, 1_000_000_000)),
   recycleAbove: v.optional(byteSize),
   idleTimeout: v.optional(duration),
@@ -139,6 +140,11 @@ export class PoolCommand extends PdoflowCommand {
   });
   heartbeatTimeout = Option.String("--heartbeat-timeout", {
     description: "release this pool's jobs after this long without a heartbeat (default: 15s)",
+  });
+  onDatabaseLost = Option.String("--on-database-lost", {
+    description:
+      "when heartbeats fail: stop running jobs before other pools take them over, or let them " +
+      "finish, perhaps beside a second run elsewhere: stop or finish (default: stop)",
   });
   recycleAfter = Option.String("--recycle-after", {
     description: "replace a worker process after N jobs (default: never)",
@@ -295,6 +301,7 @@ export class PoolCommand extends PdoflowCommand {
       policy: poolPolicy(this, root, provides),
       posters: this.#posters(target.user),
       heartbeatTimeoutMs: options.heartbeatTimeout,
+      onDatabaseLost: options.onDatabaseLost,
       idleTimeoutMs: options.idleTimeout ?? null,
       lifetimeMs: options.lifetime ?? null,
       graceMs: options.grace ?? null,

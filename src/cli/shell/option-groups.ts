@@ -16,6 +16,7 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   running: [
     ...["--max-workers", "--priority", "--max-attempts", "--backoff", "--run-at", "--needs"],
     ...["--wait", "--resume", "--once", "--env", "--oldest-every", "--heartbeat-timeout"],
+    ...["--on-database-lost"],
     ...["--recycle-after", "--recycle-above", "--worker-user", "--no-reload", "--health"],
     ...["--health-check"],
   ],

@@ -163,6 +163,7 @@ const valueNames: Readonly<Record<string, string>> = {
   "--recycle-above": "SIZE",
   "--recycle-after": "N",
   "--heartbeat-timeout": duration,
+  "--on-database-lost": "stop|finish",
   "--reduce": "N",
   "--resume": "POSTING",
   "--role": "ROLE",

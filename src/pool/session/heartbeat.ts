@@ -223,6 +223,8 @@ export class Heartbeat {
 }
 
 /** The log line of a pool that stops its workers because no heartbeat gets through (rule 10). */
-export const silenceText = (heartbeatTimeoutMs: number): string =>
-  `no heartbeat got through for most of ${heartbeatTimeoutMs} ms: the workers were stopped, ` +
-  "before another pool takes over their jobs";
+export const silenceText = (heartbeatTimeoutMs: number, action: "stop" | "finish"): string =>
+  `no heartbeat got through for most of ${heartbeatTimeoutMs} ms: ` +
+  (action === "stop"
+    ? "the workers were stopped, before another pool takes over their jobs"
+    : "running jobs finish, even if another pool takes them over");
