@@ -20,8 +20,8 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   /** One in N claims goes to the oldest open lane; 0 for none. */
   oldestEvery: number;
   /**
-   * What becomes of running jobs if no heartbeat gets through (rule 10): they are stopped, or go on,
-   * and are recorded if no other pool has taken them over by then.
+   * What becomes of running jobs if no heartbeat gets through (rule 10): they are stopped, or go
+   * on, and are recorded if no other pool has taken them over by then.
    */
   onDatabaseLost: "stop" | "finish";
   codeWatch: CodeWatcher;
