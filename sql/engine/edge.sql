@@ -156,28 +156,33 @@ begin
   return null;
 end $$;
 
--- Why a waiting posting is blocked (W4): the upstreams of unmet edges, of it and of the upstreams
--- that wait themselves, that keep an edge from being met, and whether these have ended. No row if
--- it is not blocked. An upstream that releases its jobs one by one (E2) does not do so while it is
--- blocked. Upstreams that are to be cancelled, or to run, if they are blocked, will not wait for
--- long.
-create function pdoflow.obstacles(p_posting bigint)
-returns table (posting_id bigint, upstream_id bigint, kind pdoflow.edge_kind, reason text,
-               has_ended boolean)
+-- The undecided edges of postings, and of the upstreams that wait themselves.
+--   reason     why the upstream keeps the edge from being met (obstacle_of); null if it does not
+--   has_ended  whether that upstream has ended
+--   climbs     whether what keeps this edge from being met blocks the postings that wait for its
+--              posting, too: not if that is to be cancelled, or to run, once it is blocked
+-- An upstream that releases its jobs one by one (E2) does not do so while it is blocked.
+create function pdoflow.edges_above(p_postings bigint[])
+returns table (posting_id bigint, upstream_id bigint, kind pdoflow.edge_kind, climbs boolean,
+               reason text, has_ended boolean)
 language plpgsql stable set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   return query
     with recursive above as (
-      select e.posting_id, e.upstream_id, e.kind from pdoflow.edge e
-      where e.posting_id = p_posting and (e.met_at is null and not e.lapsed or e.feeds)
+      select e.posting_id, e.upstream_id, e.kind, p.if_blocked = 'hold'
+             and (p.waits and e.met_at is null and not e.lapsed or e.feeds) as climbs
+      from pdoflow.edge e join pdoflow.posting p on p.id = e.posting_id
+      where e.posting_id = any (p_postings) and (e.met_at is null and not e.lapsed or e.feeds)
       union
-      select e.posting_id, e.upstream_id, e.kind
+      select e.posting_id, e.upstream_id, e.kind, true
       from above a join pdoflow.posting p on p.id = a.upstream_id and p.if_blocked = 'hold'
         join pdoflow.edge e on e.posting_id = p.id
           and (p.waits and e.met_at is null and not e.lapsed or e.feeds))
-    select a.posting_id, a.upstream_id, a.kind, o.reason,
-           u.id is null or u.ended_at is not null and (pdoflow.tree_of(u)).ended_at is not null
+    select a.posting_id, a.upstream_id, a.kind, a.climbs, o.reason,
+           o.reason is not null
+           and (u.id is null
+                or u.ended_at is not null and (pdoflow.tree_of(u)).ended_at is not null)
     from above a
       join pdoflow.edge e
         on e.posting_id = a.posting_id and e.upstream_id = a.upstream_id and e.kind = a.kind
@@ -185,20 +190,71 @@ begin
       cross join lateral (
         -- Nothing of an upstream that waits itself has happened. In a chain, that is nearly all.
         select case when u.waits and u.ended_at is null and u.state <> 'cancelled' then null
-                    else pdoflow.obstacle_of(e, pdoflow.tree_of(u)) end as reason offset 0) o
-    where o.reason is not null order by a.upstream_id, a.posting_id;
+                    else pdoflow.obstacle_of(e, pdoflow.tree_of(u)) end as reason offset 0) o;
 end $$;
 
--- Whether a posting waits, or its jobs do (E2), and is blocked (W4). If not if_blocked = 'hold', it
--- is cancelled or runs by itself, and so it is not blocked.
+-- Why a waiting posting is blocked (W4): its edges that cannot be met, and those of its upstreams
+-- that wait themselves. No row if it is not blocked.
+create function pdoflow.obstacles(p_posting bigint)
+returns table (posting_id bigint, upstream_id bigint, kind pdoflow.edge_kind, reason text,
+               has_ended boolean)
+language plpgsql stable as $$
+#variable_conflict use_column
+begin
+  return query
+    select posting_id, upstream_id, kind, reason, has_ended
+    from pdoflow.edges_above(array[p_posting])
+    where reason is not null order by upstream_id, posting_id;
+end $$;
+
+-- The same of many postings at once: their upstreams are read once, not again for each of them.
+create function pdoflow.obstacles_of(p_postings bigint[])
+returns table (id bigint, upstream_id bigint, kind pdoflow.edge_kind, reason text,
+               has_ended boolean)
+language plpgsql stable set jit = off as $$
+#variable_conflict use_column
+begin
+  return query
+    with recursive above as materialized (select * from pdoflow.edges_above(p_postings)),
+    below as (
+      select a.posting_id as id, a.climbs, a.posting_id, a.upstream_id, a.kind
+      from above a where a.reason is not null
+      union
+      select a.posting_id, a.climbs, b.posting_id, b.upstream_id, b.kind
+      from below b join above a on a.upstream_id = b.id
+      where b.climbs)
+    select distinct b.id, a.upstream_id, a.kind, a.reason, a.has_ended
+    from below b join above a using (posting_id, upstream_id, kind)
+    where b.id = any (p_postings) order by b.id, a.upstream_id;
+end $$;
+
+-- Those of some postings that are blocked (W4): they wait, or their jobs do (E2). A posting that is
+-- cancelled or runs by itself then is not blocked.
+create function pdoflow.blocked_of(p_postings bigint[]) returns setof bigint
+language plpgsql stable set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[] := array(
+    select id from pdoflow.posting p
+    where id = any (p_postings) and ended_at is null and if_blocked = 'hold'
+      and (waits or exists (select from pdoflow.edge where posting_id = p.id and feeds)));
+begin
+  if cardinality(v_ids) = 0 then return; end if;
+  return query
+    with recursive above as materialized (select * from pdoflow.edges_above(v_ids)),
+    below as (
+      select a.posting_id as id, a.climbs from above a where a.reason is not null
+      union
+      select a.posting_id, a.climbs from below b join above a on a.upstream_id = b.id
+      where b.climbs)
+    select distinct id from below where id = any (v_ids);
+end $$;
+
 create function pdoflow.is_blocked(p_posting pdoflow.posting) returns boolean
 language plpgsql stable as $$
 begin
-  if p_posting.ended_at is not null or p_posting.if_blocked <> 'hold' or not p_posting.waits
-     and not exists (select from pdoflow.edge where posting_id = p_posting.id and feeds) then
-    return false;
-  end if;
-  return exists (select from pdoflow.obstacles(p_posting.id));
+  return p_posting.ended_at is null and p_posting.if_blocked = 'hold'
+    and exists (select from pdoflow.blocked_of(array[p_posting.id]));
 end $$;
 
 -- The edges of postings, as people read them. cause: why an unmet edge cannot be met at present,
@@ -212,6 +268,11 @@ language plpgsql stable set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   return query
+    with above as materialized (
+      select * from pdoflow.obstacles_of(array(
+        select e.upstream_id from pdoflow.edge e join pdoflow.posting u on u.id = e.upstream_id
+        where e.posting_id = any (p_postings) and u.if_blocked = 'hold'
+          and (u.waits and e.met_at is null and not e.lapsed or e.feeds))))
     select e.posting_id, e.upstream_id, e.kind::text, e.tolerate_jobs, e.tolerate_percent,
            case when e.met_at is not null and not e.feeds then 'met' when e.lapsed then 'lapsed'
                 when o.reason is not null then 'blocked' else 'waiting' end,
@@ -225,8 +286,8 @@ begin
           where e.met_at is null and not e.lapsed
             and not coalesce(u.waits and u.ended_at is null and u.state <> 'cancelled', false)
           union all
-          select a.reason, a.upstream_id, a.kind, true from pdoflow.obstacles(u.id) a
-          where u.if_blocked = 'hold'
+          select a.reason, a.upstream_id, a.kind, true from above a
+          where a.id = u.id and u.if_blocked = 'hold'
             and (u.waits and e.met_at is null and not e.lapsed or e.feeds)) c
         where reason is not null order by is_above, upstream_id limit 1) o on true
     where e.posting_id = any (p_postings)

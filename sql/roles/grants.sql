@@ -23,7 +23,8 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
         'run_routes', 'refusal_of', 'lane_cursor', 'block_of', 'lines_of',
         'max_bytes_of', 'over_lines', 'over_bytes', 'over_end',
         'sweep_lines', 'sweep_parts', 'sweep_number',
-        'tolerated', 'has_begun', 'obstacle_of', 'obstacles', 'is_blocked', 'edge_states',
+        'tolerated', 'has_begun', 'obstacle_of', 'edges_above', 'obstacles', 'obstacles_of',
+        'blocked_of', 'is_blocked', 'edge_states',
         'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'skip_root'] end ||
   case p_kind
     when 'scaler' then '{}'

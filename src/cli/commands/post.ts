@@ -4,6 +4,7 @@ import { Command, Option } from "clipanion";
 
 import { insertLevels } from "../../db/posting/insert-levels.ts";
 import { insertPosting, type NewPosting, type Posted } from "../../db/posting/insert.ts";
+import type { Db } from "../../db/connection/connect.ts";
 import { readEdges } from "../../db/read/edges.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import type { Signer } from "../../db/posting/signatures.ts";
@@ -127,7 +128,7 @@ export class PostCommand extends GatheringCommand {
         const done = await this.insert(db, whole, sweep ?? counted ?? batches, sources.name);
         const known =
           done.isNew || !counted ? null : await keyDifferences(db, done.id, whole, counted);
-        const edges = named.length === 0 ? [] : (await readEdges(db, [done.id])).get(done.id);
+        const edges = named.length === 0 ? [] : (await this.edgesOf(db, [done.id])).get(done.id);
         return { ...done, known, edges: edges ?? [] };
       });
     } finally {
@@ -160,7 +161,7 @@ export class PostCommand extends GatheringCommand {
       const project = this.projectOf(entryPoint, db.target);
       const posting = { ...unsigned, project, after: await findEdges(db, named) };
       const posted = await this.insert(db, posting, jobs, "--expand");
-      const edges = (await readEdges(db, [posted.id])).get(posted.id);
+      const edges = (await this.edgesOf(db, [posted.id])).get(posted.id);
       return { ...posted, edges: edges ?? [] };
     });
     const known = done.isNew ? null : { isCancelled: false, differences: [] };
@@ -186,7 +187,7 @@ export class PostCommand extends GatheringCommand {
       const posting = { ...unsigned, project, after: await findEdges(db, named) };
       const posted = await insertLevels(db, posting, gathering, (...work) => this.insert(...work));
       const ids = posted.map(({ id }) => id);
-      const edges = await readEdges(db, ids);
+      const edges = await this.edgesOf(db, ids);
       return posted.map((level) => ({ ...level, edges: edges.get(level.id) ?? [] }));
     });
     if (!Array.isArray(levels)) return await this.showLevels(entryPoint, levels);
@@ -217,7 +218,7 @@ export class PostCommand extends GatheringCommand {
       const posting = { ...unsigned, project, after: await findEdges(db, named) };
       const sweep = overPosting(jobs.upstream, jobs.jobCount, jobs.args);
       const posted = await this.insert(db, posting, sweep, "--over");
-      const edges = (await readEdges(db, [posted.id])).get(posted.id);
+      const edges = (await this.edgesOf(db, [posted.id])).get(posted.id);
       return { ...posted, edges: edges ?? [] };
     });
     if (!("isNew" in done)) return await this.showOver(entryPoint, done);
@@ -274,6 +275,11 @@ export class PostCommand extends GatheringCommand {
       );
     }
     if (!known) this.sayWaits(id, edges);
+  }
+
+  /** The edges of new postings, to be reported. */
+  edgesOf(db: Db, ids: readonly number[]): Promise<Map<number, EdgeFacts[]>> {
+    return readEdges(db, ids);
   }
 
   /** Reports what the new posting waits for. */

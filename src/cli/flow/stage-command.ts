@@ -5,6 +5,7 @@ import { JobsDigester, digestOf } from "../../db/posting/jobs-digester.ts";
 import type { FlowPlace } from "../../db/posting/flow.ts";
 import type { NewPosting, Posted } from "../../db/posting/insert.ts";
 import type { Db } from "../../db/connection/connect.ts";
+import type { EdgeFacts } from "../../domain/edge-text.ts";
 import type { EntryPoint } from "../../domain/entry-point.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 import type { JobsDigest } from "../../domain/flow-spec.ts";
@@ -92,7 +93,9 @@ export class StageCommand extends PostCommand {
   }
 
   /** The file says what a stage waits for. */
-  override sayWaits(): void {}
+  override async edgesOf(): Promise<Map<number, EdgeFacts[]>> {
+    return new Map();
+  }
 }
 
 let parser: Cli<CliContext> | null = null;

@@ -46,13 +46,9 @@ export const readQueueFigures = async (db: Db, timeoutMs: number): Promise<Queue
 /** Of waiting postings, the oldest 1,000 are checked for being blocked, which takes time. */
 const figuresQuery = (sql: Tx, { schema }: Pick<Db, "schema">) => sql<{ value: unknown }[]>`
   with blocked as materialized (
-    select w.id
-    from (select id from ${schema}.posting
-          where ended_at is null and waits and state = 'open' order by id limit 1000) w
-      cross join lateral (
-        select ${schema}.is_blocked(p) as is_blocked from ${schema}.posting p
-        where p.id = w.id offset 0) b
-    where b.is_blocked),
+    select id from ${schema}.blocked_of(array(
+      select id from ${schema}.posting
+      where ended_at is null and waits and state = 'open' order by id limit 1000)) as b (id)),
   open as materialized (
     select p.waiting, p.running, p.retrying,
            case when p.state <> 'open' or not p.waits then p.state

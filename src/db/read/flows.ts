@@ -116,9 +116,8 @@ async function readObstacles(
 ): Promise<Map<number, Obstacle[]>> {
   if (ids.length === 0) return new Map();
   const rows = await sql<(Obstacle & { id: number })[]>`
-    select w.id, o.kind, o.reason, o.has_ended
-    from unnest(${integers(ids)}::bigint[]) as w (id)
-      cross join lateral ${schema}.obstacles(w.id) o`;
+    select id, kind, reason, has_ended
+    from ${schema}.obstacles_of(${integers(ids)}::bigint[])`;
   const byId = new Map<number, Obstacle[]>();
   for (const { id, ...obstacle } of rows) byId.set(id, [...(byId.get(id) ?? []), obstacle]);
   return byId;

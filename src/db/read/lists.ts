@@ -15,11 +15,14 @@ export interface ListFilter {
 
 /** Whether a posting `p` is in a state; waiting and blocked postings are open, too. */
 export function isInState({ sql, schema }: Pick<Db, "sql" | "schema">, state: VisibleState) {
+  const blocked = sql`
+    select ${schema}.blocked_of(array(
+      select id from ${schema}.posting where ended_at is null and state = 'open' and waits))`;
   switch (state) {
     case "waiting":
-      return sql`p.state = 'open' and p.waits and not ${schema}.is_blocked(p)`;
+      return sql`p.state = 'open' and p.waits and p.id not in (${blocked})`;
     case "blocked":
-      return sql`p.state = 'open' and p.waits and ${schema}.is_blocked(p)`;
+      return sql`p.state = 'open' and p.waits and p.id in (${blocked})`;
     default:
       return sql`p.state = ${state}`;
   }
@@ -30,11 +33,14 @@ export const listPostings = (
   { sql, schema }: Db,
   { isAll, state, before, most }: ListFilter,
 ) => sql<PostingRow[]>`
-  select ${postingColumns({ sql, schema })}
-  from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
-  where p.id < ${before} and ${isAll ? sql`true` : sql`p.ended_at is null`}
-    and ${state === null ? sql`true` : isInState({ sql, schema }, state)}
-  order by p.id desc limit ${most}`;
+  with page as (
+    select p.id from ${schema}.posting p
+    where p.id < ${before} and ${isAll ? sql`true` : sql`p.ended_at is null`}
+      and ${state === null ? sql`true` : isInState({ sql, schema }, state)}
+    order by p.id desc limit ${most})
+  select ${postingColumns({ sql, schema }, sql`array(select id from page)`)}
+  from page join ${schema}.posting p using (id) join ${schema}.route r on r.id = p.route_id
+  order by p.id desc`;
 
 /** The number of ended postings among the newest 1,000, and the number of postings read. */
 export async function countEnded({ sql, schema }: Db): Promise<{ ended: number; of: number }> {

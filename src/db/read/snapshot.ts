@@ -1,3 +1,5 @@
+import type { PendingQuery, Row } from "postgres";
+
 import type { PoolRowState, PostingState } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
@@ -29,27 +31,35 @@ export interface PostingRow {
   scheduledAt: Date | null;
 }
 
-/** The columns of a {@link PostingRow}, of a posting `p` and its route `r`. */
-export const postingColumns = ({ sql, schema }: Pick<Db, "sql" | "schema">) => sql`
+/**
+ * The columns of a {@link PostingRow}, of a posting `p` and its route `r`. `ids` is the array of
+ * all postings that are read: whether they are blocked is found out together.
+ */
+export const postingColumns = (
+  { sql, schema }: Pick<Db, "sql" | "schema">,
+  ids: PendingQuery<Row[]>,
+) => sql`
   p.id, p.token, p.name, p.entry_point, p.command, p.job_count, p.state,
   coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
   nullif(r.project, '') as project, p.posted_at, p.ended_at, p.keeps_output,
-  p.waits, ${schema}.is_blocked(p) as is_blocked, p.schedule, p.scheduled_at`;
+  p.waits, p.id in (select ${schema}.blocked_of(${ids})) as is_blocked,
+  p.schedule, p.scheduled_at`;
 
 /** All unfinished postings, the newest first, followed by the newest ended ones: `most`. */
 export const readPostings = ({ sql, schema }: Db, most: number) => sql<PostingRow[]>`
   with open as (
     select id from ${schema}.posting where ended_at is null order by id desc limit ${most}),
   newest as (
-    select id from ${schema}.posting order by id desc limit ${most})
-  select ${postingColumns({ sql, schema })}
-  from (select id from open union select id from newest) wanted
+    select id from ${schema}.posting order by id desc limit ${most}),
+  wanted as (select id from open union select id from newest)
+  select ${postingColumns({ sql, schema }, sql`array(select id from wanted)`)}
+  from wanted
     join ${schema}.posting p using (id) join ${schema}.route r on r.id = p.route_id
   order by p.ended_at is not null, p.id desc limit ${most}`;
 
 /** The existing postings with these numbers. */
 export const findPostings = ({ sql, schema }: Db, ids: readonly number[]) => sql<PostingRow[]>`
-  select ${postingColumns({ sql, schema })}
+  select ${postingColumns({ sql, schema }, sql`${integers(ids)}::bigint[]`)}
   from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
   where p.id = any (${integers(ids)}::bigint[])
   order by p.id`;

@@ -28,7 +28,8 @@ export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly numb
   select p.id, p.token, p.state, p.ended_at is not null as is_ended, p.reason,
          p.job_count - t.running - t.retrying - t.done - t.failed - t.cancelled as waiting,
          t.running, t.retrying, t.done, t.failed, t.cancelled,
-         p.waits, ${schema}.is_blocked(p) as is_blocked
+         p.waits,
+         p.id in (select ${schema}.blocked_of(${integers(postingIds)}::bigint[])) as is_blocked
   from ${schema}.posting p
     cross join lateral (
       select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,

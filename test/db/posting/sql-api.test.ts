@@ -65,7 +65,7 @@ test("docs/sql.md lists exactly the functions and columns that exist", async () 
       'failed_jobs', 'seqs_of', 'index_of', 'runs_of', 'limit_room', 'follow', 'sign_posting',
       'ranges_of', 'lane_cursor', 'block_of', 'lines_of', 'max_bytes_of', 'reads_all',
       'usage_group', 'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'waiting_between',
-      'skips_between', 'tolerated', 'has_begun', 'obstacle_of', 'stages_of',
+      'skips_between', 'tolerated', 'has_begun', 'obstacle_of', 'edges_above', 'obstacles_of', 'blocked_of', 'stages_of',
       'end_flow', 'continue_flow',
       'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'skip_root', 'is_blocked', 'edge_states',
       'upstream_of', 'read_results', 'over_lines', 'over_bytes', 'over_end'])`;

@@ -57,7 +57,7 @@ test("only the owner reads, writes or calls anything else", async () => {
     where pronamespace = 'pdoflow'::regnamespace and has_function_privilege(role.oid, p.oid, 'execute')
       and not prosecdef and proname not in ('caller', 'is_owner', 'listen', 'fingerprint',
         'failed_jobs', 'seqs_of', 'index_of', 'runs_of', 'limit_room', 'refusal_of', 'tolerated',
-        'has_begun', 'obstacle_of', 'obstacles', 'is_blocked', 'edge_states', 'stages_of',
+        'has_begun', 'obstacle_of', 'obstacles', 'edges_above', 'obstacles_of', 'blocked_of', 'is_blocked', 'edge_states', 'stages_of',
         'lane_cursor', 'block_of', 'lines_of', 'max_bytes_of', 'sweep_lines', 'sweep_parts',
         'sweep_number', 'usage_group', 'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'waiting_between',
         'skips_between', 'jobs', 'upstream_of', 'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'skip_root',

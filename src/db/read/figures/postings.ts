@@ -31,7 +31,8 @@ export interface ReportedPosting extends PostingRow {
 export const readReportedPostings = ({ sql, schema }: Db, ids: readonly number[]) => sql<
   ReportedPosting[]
 >`
-  select ${postingColumns({ sql, schema })}, p.flow_id, p.stage, p.schedule, r.needs,
+  select ${postingColumns({ sql, schema }, sql`${integers(ids)}::bigint[]`)},
+         p.flow_id, p.stage, r.needs,
          coalesce(p.override_priority, p.priority) as priority, p.max_attempts,
          p.backoff_ms, p.timeout_ms, p.grace_ms, p.stop_after, p.max_failures,
          p.max_failures_percent::float8, p.max_running, p.rate_count, p.rate_ms, p.keeps_results,
