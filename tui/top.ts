@@ -220,6 +220,8 @@ class Top implements Disposable {
         return;
       case "metrics":
         return this.#on({ kind: "metrics", metrics: await source.metrics() });
+      case "schedules":
+        return this.#on({ kind: "schedules", schedules: await source.schedules() });
       case "pool": {
         const { poolId } = view;
         return this.#on({ kind: "pool", poolId, details: await source.pool(poolId) });

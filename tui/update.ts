@@ -62,6 +62,8 @@ function next(model: Model, event: Event): Step {
     }
     case "metrics":
       return { model: { ...model, metrics: event.metrics }, effects: [] };
+    case "schedules":
+      return { model: { ...model, schedules: event.schedules }, effects: [] };
     case "fault": {
       const sinceMs = model.fault?.sinceMs ?? nowMs;
       return { model: { ...model, fault: { message: event.message, sinceMs } }, effects: [] };

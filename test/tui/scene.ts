@@ -1,3 +1,4 @@
+import type { ScheduleOverview } from "../../src/db/read/schedules.ts";
 import { frameOf, textOf } from "../../tui/draw/frame.ts";
 import { glyphsOf } from "../../tui/draw/glyphs.ts";
 import { type Event, type Model, startModel } from "../../tui/state/model.ts";
@@ -186,6 +187,23 @@ export const empty: Snapshot = {
     jobs: noJobs,
   },
 };
+
+const hours = (n: number) => new Date(busy.at.getTime() + n * 3_600_000);
+const nightly: ScheduleOverview = {
+  ...{ name: "nightly", poster: "ada", timing: "0 2 * * *", zone: "Europe/Berlin" },
+  ...{ isPaused: false, firesAt: hours(5), lastAt: hours(-19), lastOutcome: "posted" },
+  ...{ lastReason: null, postingId: 41, flowId: null, missed: 0 },
+};
+export const schedules: readonly ScheduleOverview[] = [
+  { ...nightly, name: "sync", timing: "every 15m", firesAt: hours(-0.1), missed: 12 },
+  nightly,
+  {
+    ...{ ...nightly, name: "full", postingId: null, lastOutcome: "skipped" },
+    lastReason: "flow 7 has not ended",
+  },
+  { ...nightly, name: "old", isPaused: true, lastAt: null, lastOutcome: null, postingId: null },
+  { ...nightly, name: "night", postingId: null, flowId: 8, firesAt: null },
+];
 
 export const metrics: Metrics = {
   endedByMinute: Array.from({ length: 60 }, (_, i) => Math.round(600 + 500 * Math.sin(i / 5))),

@@ -40,6 +40,7 @@ function setUp(source: Partial<TopSource>, more: Partial<TopOptions> = {}) {
       job: () => Promise.resolve(null),
       pool: () => Promise.resolve(null),
       metrics: () => Promise.resolve(metrics),
+      schedules: () => Promise.resolve([]),
       act: () => Promise.resolve("done"),
       ...source,
     },

@@ -11,6 +11,7 @@ import {
   frameOn,
   job,
   metrics,
+  schedules,
   poolEvent,
   posting,
   press,
@@ -74,6 +75,8 @@ const scenes: Record<string, readonly Event[]> = {
     { kind: "job", postingId: 42, index: 1, job: failed },
   ],
   metrics: [snapshot(busy), ...press("4"), { kind: "metrics", metrics }],
+  schedules: [snapshot(busy), ...press("5"), { kind: "schedules", schedules }],
+  "no schedules": [snapshot(busy), ...press("5"), { kind: "schedules", schedules: [] }],
   "one pool": [snapshot(busy), ...press("2", "enter"), poolEvent],
   "the server is away": [snapshot(busy), { kind: "fault", message: "the server does not answer" }],
 };

@@ -168,7 +168,7 @@ export function targetPostings(model: Model): TopPosting[] {
     const all = targetRows(model).flatMap(postingsOfRow);
     return [...new Map(all.map((posting) => [posting.id, posting])).values()];
   }
-  if (view.kind === "metrics" || view.kind === "pool") return [];
+  if (!("postingId" in view)) return [];
   return (model.snapshot?.postings ?? []).filter(({ id }) => id === view.postingId);
 }
 
@@ -201,7 +201,7 @@ export function copied(model: Model): string | null {
     const job = model.page?.rows[view.row];
     return job ? `${view.postingId}/${job.index}` : String(view.postingId);
   }
-  if (view.kind === "metrics") return null;
+  if (view.kind === "metrics" || view.kind === "schedules") return null;
   if (view.kind === "pool") return String(view.poolId);
   const [failure] = targetFailures(model);
   if (failure) return failure.message;

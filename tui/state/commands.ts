@@ -38,6 +38,8 @@ export function obey(model: Model, command: Command): Step {
       return just({ ...model, views: [{ kind: "overview" }], pane: command });
     case "metrics":
       return just({ ...model, views: [{ kind: "metrics" }] }, { kind: "refresh" });
+    case "schedules":
+      return just({ ...model, views: [{ kind: "schedules", top: 0 }] }, { kind: "refresh" });
     case "pause":
     case "resume":
     case "cancel":
@@ -54,7 +56,7 @@ export function obey(model: Model, command: Command): Step {
 type OtherCommand = Exclude<
   Command,
   | ("up" | "down" | "pageUp" | "pageDown" | "first" | "last" | "open" | "back")
-  | ("nextPane" | "previousPane" | "postings" | "pools" | "failures" | "metrics")
+  | ("nextPane" | "previousPane" | "postings" | "pools" | "failures" | "metrics" | "schedules")
   | ChangeCommand
 >;
 

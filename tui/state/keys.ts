@@ -34,6 +34,7 @@ const table = {
     ["2", "pools", "pools"],
     ["3", "failures", "failures, similar ones grouped"],
     ["4", "metrics", "metrics: throughput, latency, table sizes"],
+    ["5", "schedules", "schedules: their next, last and missed times"],
   ],
   Viewing: [
     [

@@ -1,4 +1,5 @@
 import type { PoolDetails } from "../../src/db/dashboard/pool-details.ts";
+import type { ScheduleOverview } from "../../src/db/read/schedules.ts";
 import type { Sample } from "../draw/pace.ts";
 import type { Size } from "../draw/frame.ts";
 import type { JobsPage, Metrics, Snapshot, TopJob } from "../../src/db/dashboard/top-snapshot.ts";
@@ -11,6 +12,7 @@ export const panes = ["postings", "pools", "failures"] as const satisfies readon
 export type View =
   | { kind: "overview" }
   | { kind: "metrics" }
+  | { kind: "schedules"; top: number }
   | JobsView
   | { kind: "job"; postingId: number; index: number; top: number; isFollowed: boolean }
   | { kind: "pool"; poolId: number; top: number };
@@ -74,6 +76,7 @@ export interface Model {
   job: TopJob | null;
   poolDetails: PoolDetails | null;
   metrics: Metrics | null;
+  schedules: readonly ScheduleOverview[] | null;
   prompt: Prompt | null;
   outcome: ActionResult | null;
   /** Since when the outcome is shown: it goes away after a while. */
@@ -101,6 +104,7 @@ export type Event =
   | { kind: "job"; postingId: number; index: number; job: TopJob | null }
   | { kind: "pool"; details: PoolDetails | null; poolId: number }
   | { kind: "metrics"; metrics: Metrics }
+  | { kind: "schedules"; schedules: readonly ScheduleOverview[] }
   | { kind: "fault"; message: string }
   | { kind: "acted"; text: string; isGood: boolean };
 
@@ -149,6 +153,7 @@ export function startModel(options: {
     job: null,
     poolDetails: null,
     metrics: null,
+    schedules: null,
     prompt: null,
     outcome: null,
     outcomeSinceMs: options.nowMs,

@@ -45,6 +45,7 @@ export function move(model: Model, by: number): Step {
     }
     case "jobs":
       return moveInJobs(model, view, by);
+    case "schedules":
     case "pool": {
       const top = Math.max(0, Math.min(1e6, view.top + by));
       return just(withView(model, { ...view, top }));
@@ -167,7 +168,9 @@ export function back(model: Model): Step {
     const next = { ...model, views: model.views.slice(0, -1), job: null };
     return just(next, ...refresh);
   }
-  if (view.kind === "metrics") return just({ ...model, views: [{ kind: "overview" }] });
+  if (view.kind === "metrics" || view.kind === "schedules") {
+    return just({ ...model, views: [{ kind: "overview" }] });
+  }
   const folded = fold(model);
   if (folded) return just(folded);
   const list = model.lists[model.pane];

@@ -1,3 +1,4 @@
+import type { ScheduleOverview } from "../../src/db/read/schedules.ts";
 import type { PoolDetails } from "../../src/db/dashboard/pool-details.ts";
 import type {
   JobsPage,
@@ -23,6 +24,7 @@ export interface TopSource {
   /** Null if the pool was deleted. */
   pool(poolId: number): Promise<PoolDetails | null>;
   metrics(): Promise<Metrics>;
+  schedules(): Promise<readonly ScheduleOverview[]>;
   /** Returns a sentence that describes the result. */
   act(action: Action): Promise<string>;
 }

@@ -11,6 +11,7 @@ const shownCommands: Readonly<Record<string, readonly Command[]>> = {
   pools: ["open", "filter", "sort", "mark", "drain"],
   failures: ["open", "filter", "sort", "mark", "retry"],
   metrics: ["back", "refresh"],
+  schedules: ["back", "down", "refresh"],
   jobs: ["open", "back", "onlyFailed", "filter", "sort", "retry", "pause", "cancel", "copy"],
   job: ["back", "follow", "copy", "down"],
   pool: ["back", "down"],

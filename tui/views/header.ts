@@ -130,7 +130,7 @@ function totalSpans({ snapshot }: Model): Span[] {
   return all === 0 ? [] : [{ text: `  ${percent(ended / all)} of ${count(all)} jobs ended` }];
 }
 
-export type Tab = "postings" | "pools" | "failures" | "metrics";
+export type Tab = "postings" | "pools" | "failures" | "metrics" | "schedules";
 
 export function tabs(model: Model): { name: Tab; text: string }[] {
   const { snapshot, size } = model;
@@ -145,11 +145,13 @@ export function tabs(model: Model): { name: Tab; text: string }[] {
     tab("pools", 2, snapshot?.pools),
     tab("failures", 3, snapshot?.failures),
     tab("metrics", 4),
+    tab("schedules", 5),
   ];
 }
 
 export function tabLine(model: Model): Line {
-  const here = viewOf(model).kind === "metrics" ? "metrics" : model.pane;
+  const { kind } = viewOf(model);
+  const here = kind === "metrics" || kind === "schedules" ? kind : model.pane;
   return {
     spans: tabs(model).map(({ name, text }) => ({ text, tone: name === here ? "bar" : "dim" })),
   };

@@ -7,6 +7,7 @@ import { headerLines, tabLine } from "./header.ts";
 import { helpLines } from "./help.ts";
 import { jobLines, jobsLines } from "./jobs.ts";
 import { metricsLines } from "./metrics.ts";
+import { scheduleLines } from "./schedules.ts";
 import { poolLines } from "./pool.ts";
 import { overviewLines, type ScreenLine } from "./overview.ts";
 
@@ -22,7 +23,7 @@ export function screenLines(model: Model, glyphs: Glyphs): ScreenLine[] {
   }
   const scene: Scene = { model, glyphs };
   const view = viewOf(model);
-  const isTop = view.kind === "overview" || view.kind === "metrics";
+  const isTop = ["overview", "metrics", "schedules"].includes(view.kind);
   const above = [...headerLines(scene), ...(isTop && rows >= 8 ? [tabLine(model)] : [])];
   const below = footerLines(model).slice(0, 3);
   const height = Math.max(0, rows - above.length - below.length);
@@ -44,6 +45,8 @@ function middleLines(scene: Scene, height: number): ScreenLine[] {
       return overviewLines(scene, height);
     case "metrics":
       return metricsLines(scene, height).map(plain);
+    case "schedules":
+      return scheduleLines(scene, view, height).map(plain);
     case "jobs":
       return jobsLines(scene, view, height).map(plain);
     case "job":

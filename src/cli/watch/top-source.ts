@@ -12,6 +12,7 @@ import { follow } from "../../db/engine/follow.ts";
 import { anyJob, type JobRow, readJob, readJobPage } from "../../db/read/jobs.ts";
 import { answered, openDatabase } from "../../db/connection/open.ts";
 import { drainPools } from "../../db/engine/pools.ts";
+import { readScheduleOverview, type ScheduleOverview } from "../../db/read/schedules.ts";
 import { hasSortedJobs } from "../../db/read/results.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
@@ -26,6 +27,7 @@ import { pluralize } from "../output/pluralize.ts";
 const mostReadJobs = 100_000;
 /** Jobs read for one page of jobs that are searched for words, or sorted. */
 const mostSearchedJobs = 20_000;
+const mostSchedules = 200;
 const readOnlyServer = "25006";
 
 /** The queue, read over one connection that is replaced when it is lost. */
@@ -64,6 +66,10 @@ export class QueueSource implements TopSource, AsyncDisposable {
 
   metrics(): Promise<Metrics> {
     return this.#ask(readMetrics);
+  }
+
+  schedules(): Promise<readonly ScheduleOverview[]> {
+    return this.#ask((db) => readScheduleOverview(db, mostSchedules));
   }
 
   /** Uses its own connection: an action may take long, and refreshes go on meanwhile. */
