@@ -151,8 +151,12 @@ begin
     'stage', p_posting.stage, 'schedule', p_posting.schedule,
     'scheduledAt', pdoflow.iso_time(p_posting.scheduled_at),
     'entryPoint', p_posting.entry_point, 'command', p_posting.command,
-    'state', p_rest, 'reason', coalesce(p_posting.reason, case when p_rest = 'blocked' then (
-      select string_agg(distinct reason, '; ') from pdoflow.obstacles(p_posting.id)) end),
+    'state', p_rest, 'reason', coalesce(p_posting.reason, case p_rest
+      when 'blocked' then (
+        select string_agg(distinct reason, '; ') from pdoflow.obstacles(p_posting.id))
+      when 'failed' then (
+        select format('jobs were skipped because of %s: %s', pdoflow.skip_root(posting_id), skipped)
+        from pdoflow.edge where posting_id = p_posting.id and skipped > 0 limit 1) end),
     'jobs', pdoflow.job_totals(pdoflow.tree_ids(p_posting.id)),
     'failures', pdoflow.top_failures(pdoflow.tree_ids(p_posting.id)),
     'ending', p_posting.reopened + 1)
@@ -246,6 +250,9 @@ begin
   if not found then return 0; end if;
   v_rest := pdoflow.rest_of(v);
   if v_rest is null then return 0; end if;
+  if v_rest = 'done' and (pdoflow.tree_of(v)).cancelled > 0 then
+    v_rest := 'failed'; -- jobs were skipped (E3)
+  end if;
   select * into v_route from pdoflow.route where id = v.route_id;
   v_receivers := case when pdoflow.may_post(v_route.poster) then pdoflow.receivers_of(
     v.on_end, v.on_failure, pdoflow.is_failure(v, v_rest)) else '{}' end;

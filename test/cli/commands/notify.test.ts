@@ -145,7 +145,7 @@ test("no secret and no part of the URL reaches the database, a log or an error",
   }
 });
 
-test("Retry-After moves the next attempt, and 410 ends the notification", async () => {
+test("Retry-After moves the next attempt, which has the same id, and 410 ends it", async () => {
   await using db = await freshDatabase();
   const { cli, run } = await folderOf(db);
   using _ = cli;
@@ -160,12 +160,19 @@ test("Retry-After moves the next attempt, and 410 ends the notification", async 
   for (; found === undefined; [found] = await due());
   expect(found.ms).toBeGreaterThan(100_000);
   expect(found.attempt).toBe(2);
+  const requests = [await endpoint.next(), await endpoint.next()];
+  await db.sql`update pdoflow.retry set due_at = now()`;
+  const again = await endpoint.next();
+  const before = requests.find(({ url }) => url === "/429");
+  expect([again.headers["webhook-id"], again.body]).toEqual([
+    before?.headers["webhook-id"],
+    before?.body,
+  ]);
   pool.kill("SIGTERM");
   await pool.exited;
   const [gone] = await db.sql`
     select failed from pdoflow.posting where name = 'notify-gone' and ended_at is not null`;
   expect(gone).toEqual({ failed: 1 });
-  await Promise.all([endpoint.next(), endpoint.next()]);
 });
 
 test("a pool with --allow sends notifications, and one with --worker-user refuses to", async () => {

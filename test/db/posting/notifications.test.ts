@@ -149,6 +149,21 @@ test("a stopped posting is reported once its last running job has ended", async 
   expect(await notified(db)).toEqual([`failure: posting ${id} stopped 1`]);
 });
 
+test("a posting whose jobs were skipped, because those of its upstream failed, has failed", async () => {
+  await using db = await freshQueue();
+  const first = await postJobs(db, 2, { maxAttempts: 1 });
+  const [row] = await db.sql<{ id: number }[]>`
+    select pdoflow.post(${entryPoint}, ${db.sql.json({ over: first })},
+                        '{"onFailure": "failure"}') as id`;
+  const id = row?.id ?? 0;
+  await runAll(db, 1);
+  await runAll(db);
+  expect(await notified(db)).toEqual([`failure: posting ${id} failed 1`]);
+  const [sent] = await db.sql<{ args: string }[]>`
+    select args from pdoflow.job where posting_id > ${id}`;
+  expect(sent?.args).toContain(`jobs were skipped because of ${first}: 1`);
+});
+
 test("a posting whose jobs have posted others is reported when these have ended", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
