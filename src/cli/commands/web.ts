@@ -69,6 +69,7 @@ export class WebCommand extends PdoflowCommand {
     try {
       await using server = await HttpServer.listen(at, (request) => answer(request, site));
       if ("path" in at) chmodSync(at.path, 0o600);
+      void site.overview.get("/"); // the first page is there when the URL is opened
       this.#announce(server.address, token);
       await stopped.promise;
       return exitCodes.ok;

@@ -85,7 +85,7 @@ function pageOf(shown: Shown<WebFigures>, { path, query }: HttpRequest): string 
   }
   return page({
     ...{ title: "pdoflow", ...live },
-    header: html`<h1>${shown.error === null ? "Adding up the attempts…" : "No figures"}</h1>`,
+    header: html`<h1>${shown.error === null ? "Reading the figures…" : "No figures"}</h1>`,
     main: html`<p class="note">
       ${shown.error === null ? "This takes some seconds for millions of jobs." : null}
     </p>`,

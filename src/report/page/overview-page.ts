@@ -1,7 +1,7 @@
 import type { FlowState } from "../../domain/flow-status.ts";
 import type { JobCounts, PoolRowState, VisibleState } from "../../domain/states.ts";
 import { type Content, html } from "../html.ts";
-import { durationText, momentText, numberText, percentText } from "../text.ts";
+import { dateText, durationText, momentText, numberText, percentText, timeText } from "../text.ts";
 import { page } from "./page.ts";
 import { stateText } from "./posting-sections.ts";
 
@@ -122,12 +122,15 @@ function postingTable(postings: Overview["postings"]): Content {
       numberText(one.jobCount),
       percentText(done + failed + cancelled, one.jobCount),
       failed === 0 ? "0" : html`<span class="bad">${numberText(failed)}</span>`,
-      momentText(one.postedAt),
+      minuteText(one.postedAt),
       one.poster,
     ];
   });
   return table("Postings", columns, rows);
 }
+
+/** Without seconds: the table has no room for them. */
+const minuteText = (at: Date): string => `${dateText(at)} ${timeText(at, false)}`;
 
 const shortened = (text: string): string => (text.length > 60 ? `…${text.slice(-59)}` : text);
 
@@ -144,7 +147,7 @@ function flowTable(flows: Overview["flows"]): Content {
     name,
     stateText(state),
     `${done} of ${stages}`,
-    momentText(postedAt),
+    minuteText(postedAt),
   ]);
   return table("Flows", columns, rows);
 }
@@ -159,7 +162,7 @@ function poolTable(pools: Overview["pools"]): Content {
     { name: "last heartbeat", isNumber: true },
   ];
   const rows = pools.map(({ id, host, slots, state, startedAt, beatAgoMs }): Content[] => [
-    ...[id, host, slots, stateText(state), momentText(startedAt)],
+    ...[id, host, slots, stateText(state), minuteText(startedAt)],
     `${durationText(Math.max(0, beatAgoMs))} ago`,
   ]);
   return table("Pools", columns, rows);
@@ -173,7 +176,7 @@ function scheduleTable(schedules: Overview["schedules"]): Content {
   const rows = schedules.map(({ name, work, isPaused, firesAt, last }): Content[] => [
     name,
     html`<code>${work}</code>`,
-    isPaused ? stateText("paused") : firesAt === null ? "never" : momentText(firesAt),
+    isPaused ? stateText("paused") : firesAt === null ? "never" : minuteText(firesAt),
     last === null ? "–" : html`<a href="/${last.kind}/${last.id}">${last.kind} ${last.id}</a>`,
   ]);
   return table("Schedules", columns, rows);

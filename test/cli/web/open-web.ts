@@ -35,7 +35,7 @@ export async function openWeb(cli: Commands, ...flags: string[]): Promise<OpenWe
     page: (path) =>
       until(`the page ${path}`, async () => {
         const text = await (await get(path)).text();
-        return text.includes("Adding up") ? null : text;
+        return text.includes("Reading the figures") ? null : text;
       }),
     async [Symbol.asyncDispose]() {
       started.kill("SIGINT");
