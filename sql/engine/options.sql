@@ -163,7 +163,8 @@ declare
 begin
   if p_value = 'null' and p_key not in ('name', 'key', 'jobKey', 'timeoutMs', 'maxFailures',
     'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project', 'command',
-    'deadline', 'startBy', 'gather', 'gatherSize', 'flowId', 'stage', 'onEnd', 'onFailure') then
+    'deadline', 'startBy', 'gather', 'gatherSize', 'flowId', 'stage', 'onEnd', 'onFailure',
+    'traceparent') then
     perform pdoflow.refuse_option(p_key, 'a value', p_value);
   end if;
   case p_key
@@ -201,6 +202,11 @@ begin
     when 'startBy' then v.start_by := pdoflow.limit_option(p_key, p_value);
     when 'onEnd' then v.on_end := pdoflow.receivers_option(p_key, p_value);
     when 'onFailure' then v.on_failure := pdoflow.receivers_option(p_key, p_value);
+    when 'traceparent' then
+      v.traceparent := pdoflow.text_option(
+        p_key, p_value, v_text ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'
+          and v_text !~ '^00-0{32}|^.{36}0{16}',
+        'a W3C trace context such as "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"');
     when 'flowId' then v.flow_id := pdoflow.flow_option(p_value);
     when 'stage' then v.stage := pdoflow.name_option(p_key, p_value);
     when 'name' then v.name := pdoflow.name_option(p_key, p_value);

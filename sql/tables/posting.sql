@@ -46,6 +46,7 @@ create table pdoflow.posting (
   expands bigint,
   on_end text,
   on_failure text,
+  traceparent text,
   gave_up boolean not null default false,
   reopened integer not null default 0,
   notified integer,
@@ -66,7 +67,8 @@ create table pdoflow.posting (
     length(name) <= 100 and length(schedule) <= 100 and length(entry_point) <= 2000
     and length(reason) <= 1000
     and length(command) <= 1000 and length(stage) <= 100
-    and length(on_end) <= 500 and length(on_failure) <= 500),
+    and length(on_end) <= 500 and length(on_failure) <= 500
+    and length(traceparent) <= 55),
   constraint p18_notified check (notified between -1 and reopened)
 );
 comment on table pdoflow.posting is
@@ -101,7 +103,8 @@ comment on table pdoflow.posting is
       last notification, -1 before the first; null if neither it nor its flow has receivers.
   P19 gave_up: it was cancelled by the queue, such as for its deadline, not by a person.
   P20 token is a random number. A failover may lose the newest postings, and the server then gives
-      their numbers again: a program that holds a number compares the token, too.';
+      their numbers again: a program that holds a number compares the token, too.
+  P21 traceparent is the W3C trace context to which the spans of its jobs link.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 -- Serves: the postings to start now. Claims never read postings that start later.

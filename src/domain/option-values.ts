@@ -78,6 +78,12 @@ export const Receivers = text(
   (names) => /^[a-z][a-z0-9_-]{0,39}(,[a-z][a-z0-9_-]{0,39}){0,9}$/.test(names),
 );
 
+/** A W3C trace context; a trace and a span whose ids are all 0 are none. */
+export const Traceparent = text(
+  'expected a W3C trace context such as "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"',
+  (context) => /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.test(context),
+);
+
 export const Key = text(
   "expected a key of 1 to 500 characters",
   (key) => key !== "" && Array.from(key).length <= 500,

@@ -18,6 +18,7 @@ import {
   Receivers,
   ShortName,
   TimeLimit,
+  Traceparent,
   whole,
 } from "./option-values.ts";
 import { Rate } from "./rate.ts";
@@ -260,6 +261,15 @@ export const postingOptions = {
     schema: orNull(Receivers),
     flag: { name: "--on-failure", value: "NAMES", kind: "text", isPostOnly: true },
     help: "notify these receivers only if the posting has failed or cannot go on",
+  },
+  /**
+   * The trace that the posting belongs to, as a W3C `traceparent`: the spans of its jobs link to it
+   * (docs/metrics.md; default: none).
+   */
+  traceparent: {
+    schema: orNull(Traceparent),
+    flag: { name: "--traceparent", value: "CONTEXT", kind: "text", isPostOnly: true },
+    help: "link the spans of its jobs to this W3C trace context (pool --otlp)",
   },
   /** Post only once: posting a key again returns the existing posting. */
   key: {

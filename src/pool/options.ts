@@ -2,7 +2,8 @@ import type { NewPool } from "../db/engine/pools.ts";
 import type { OutcomeState } from "../domain/attempt.ts";
 import type { CodeWatcher } from "./entry/code-watcher.ts";
 import type { Runner, RunnerContext } from "./run/runner.ts";
-import type { PendingOutcome } from "./session/outcome-batch.ts";
+import type { PendingOutcome, PendingRun } from "./session/outcome-batch.ts";
+import type { JobRun } from "./wire/leased-job.ts";
 import type { AdmissionPolicy } from "./trust/admission-policy.ts";
 
 export interface PoolOptions extends Omit<NewPool, "slots"> {
@@ -28,6 +29,8 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   /** Which jobs may run; null for all. */
   policy: AdmissionPolicy | null;
   log: (line: string) => void;
+  /** Called for attempts at the jobs of a run that have ended, before they are recorded. */
+  onEndedRun?: (ended: PendingRun, run: JobRun) => void;
   /** Called for each attempt that has ended, before it is recorded. */
   onEnded?: (ended: PendingOutcome) => void;
 }

@@ -31,13 +31,13 @@ export interface ResultsContext {
 /** The last stage: turns what runners report into outcomes, and counts them. */
 export class Results implements AttemptListener, OutcomeListener {
   readonly #pool: ResultsContext;
-  readonly #options: Pick<PoolOptions, "log" | "onEnded">;
+  readonly #options: Pick<PoolOptions, "log" | "onEnded" | "onEndedRun">;
   readonly #summary: PoolSummary;
   readonly #failureWatch: FailureWatch;
 
   constructor(
     pool: ResultsContext,
-    options: Pick<PoolOptions, "log" | "onEnded">,
+    options: Pick<PoolOptions, "log" | "onEnded" | "onEndedRun">,
     summary: PoolSummary,
     failureWatch: FailureWatch,
   ) {
@@ -72,6 +72,7 @@ export class Results implements AttemptListener, OutcomeListener {
     const pending = pendingRun(done, { workerPid, now: performance.now() });
     this.#summary.done += count;
     session.recorder.add(this.#withChildren(pending, run));
+    this.#options.onEndedRun?.(pending, run);
     const { onEnded } = this.#options;
     if (onEnded) outcomesOf(pending).forEach((outcome) => onEnded(outcome));
     this.#failureWatch.passed(posting, true);
@@ -121,7 +122,9 @@ export class Results implements AttemptListener, OutcomeListener {
     const ended = pendingOutcome(job, keptKind, kept, { workerPid, now, random: Math.random() });
     this.#summary[ended.state]++;
     const run = runOfOne(job);
-    session.recorder.add(this.#withChildren(pendingOne(ended), run));
+    const pending = pendingOne(ended);
+    session.recorder.add(this.#withChildren(pending, run));
+    this.#options.onEndedRun?.(pending, run);
     this.#options.onEnded?.(ended);
     if (keptKind !== "failed") this.#failureWatch.passed(job.posting, keptKind === "done");
     else void this.#pool.attempt(() => this.#failureWatch.failed(session, job, ended.state));

@@ -13,7 +13,7 @@ export const allPoolMetrics = (): Metric[] =>
       ...{ connectionLosses: 0, beatAgoMs: 5, backlog: { outcomes: 0, bytes: 0 } },
     },
     {
-      ...{ version: "0", now: 1_000 },
+      ...{ version: "0", now: 1_000, spans: { sent: 1, dropped: 0 } },
       process: { cpuSeconds: 1, residentBytes: 2, startedAt: 3 },
     },
   );

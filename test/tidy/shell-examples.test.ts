@@ -39,6 +39,7 @@ const notRun: readonly (readonly [page: string, beginning: string, why: string])
   ["docs/web.md", "ssh -L", "needs another machine"],
   ["docs/web.md", "pdoflow web", "runs until Ctrl-C; test/cli/web starts it"],
   ["docs/report.md", "pdoflow flow wait @night", "sends mail, which a test must not"],
+  ["docs/metrics.md", "pdoflow pool --otlp", "needs a collector; test/cli/trace has one"],
   ["docs/metrics.md", "pdoflow exporter", "has a fixed port; test/cli/health asks an exporter"],
   ["CONTRIBUTING.md", "PDOFLOW_TEST_POSTGRES=14", "is the run of tests that this is one of"],
   ["CONTRIBUTING.md", "bun test/chaos", "takes 20 minutes; test/chaos runs it for less"],

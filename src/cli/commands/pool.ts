@@ -21,11 +21,21 @@ import { poolPolicy } from "../input/pool-policy.ts";
 import { poolResources } from "../input/pool-resources.ts";
 import { checkHealth } from "../health/health-check.ts";
 import { HealthReports } from "../health/health-reports.ts";
+import { traceSettings } from "../trace/trace-settings.ts";
+import { Tracing } from "../trace/tracing.ts";
 import { build } from "../../version.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { PoolProgress } from "../shell/pool-progress.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { byteSize, duration, wholeNumber } from "../shell/flag-values.ts";
+
+/** A percentage on the command line, from 0 to 1. */
+const share = (expected: string) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^(100(\.0+)?|\d{1,2}(\.\d+)?)%$/, `expected a percentage ${expected}`),
+    v.transform((text) => Number.parseFloat(text) / 100),
+  );
 
 const Options = v.object({
   maxWorkers: v.optional(wholeNumber(1, 1024)),
@@ -48,11 +58,11 @@ const Options = v.object({
     v.pipe(
       v.union([v.boolean(), v.string()]),
       v.transform((given) => (given === true ? "10%" : given === false ? "0%" : given)),
-      v.regex(/^(100(\.0+)?|\d{1,2}(\.\d+)?)%$/, "expected a percentage of the jobs such as 10%"),
-      v.transform((text) => Number.parseFloat(text) / 100),
+      share("of the jobs such as 10%"),
     ),
     false,
   ),
+  traceShare: v.optional(share("of the attempts such as 0.1%"), "1%"),
 });
 
 type Options = v.InferOutput<typeof Options>;
@@ -183,6 +193,16 @@ export class PoolCommand extends PdoflowCommand {
       "ask the health port of a running pool, such as 9470 or 9470/livez, whether it is ready, " +
       "and exit with 0 or 1",
   });
+  otlp = Option.String("--otlp", {
+    description:
+      "send traces of attempts to this collector (OTLP over HTTP), such as http://localhost:4318 " +
+      "(default: OTEL_EXPORTER_OTLP_ENDPOINT, else none)",
+  });
+  traceShare = Option.String("--trace-share", {
+    description:
+      "trace this percentage of attempts, and all failures and the first 10 jobs of each posting " +
+      "(default: 1%)",
+  });
   once = Option.Boolean("--once", false, { description: "exit when no job is left to run" });
   progress = Option.Boolean("--progress", false, {
     description: "always show progress, even if stderr is not a terminal",
@@ -198,6 +218,7 @@ export class PoolCommand extends PdoflowCommand {
     const { context } = this;
     if (this.healthCheck !== undefined) return await this.#checkHealth(this.healthCheck);
     const options = parseFlags(Options, this);
+    const traces = traceSettings({ otlp: this.otlp, share: options.traceShare }, context.env);
     await using health = await this.#openHealth();
     const root = resolve(context.cwd, this.root ?? ".");
     // The pool opens its own connections; this one checks the schema.
@@ -209,43 +230,60 @@ export class PoolCommand extends PdoflowCommand {
       return { target: db.target, poolOptions: { ...scope, postings } };
     });
     return await this.explaining(target, async () => {
-      using progress = new PoolProgress(this, this.progress);
-      // Listens before the pool is registered, so that a signal then does not leave its row behind.
-      const signals: string[] = [];
-      let started: Pool | null = null;
-      const handleSignals = () => {
-        if (signals.length > 0) health.stopping();
-        if (signals.length > 1) started?.kill();
-        else if (signals.length === 1)
-          started?.drain(`${signals[0]}`, "; a second signal kills them");
-      };
-      const offSignals = context.onStopSignal((signal) => {
-        signals.push(signal);
-        handleSignals();
-      });
-      try {
-        started = await Pool.start(target, poolOptions);
-        health.opened(started, target);
-        this.say(
-          `pool: ${pluralize(poolOptions.maxWorkers, "worker")}, root ${root}, ` +
-            `${describeProject(poolOptions.project ?? null)}, ${describeTarget(target)}`,
-        );
-        if (this.resource.length > 0 || "gpu" in poolOptions.provides) {
-          this.say(`pool: resources: ${describeResources(poolOptions.provides)}`);
-        }
-        const runsAsRoot = context.uid === 0 && this.workerUser === undefined;
-        if (runsAsRoot) this.say(rootWarning);
-        handleSignals();
-        progress.watch(started, poolOptions.maxWorkers);
-        const summary = await started.finished();
-        health.stopping();
-        progress[Symbol.dispose]();
-        await this.#sayWhyIdle(poolOptions, summary);
-        return this.#report(summary);
-      } finally {
-        offSignals();
-      }
+      await using tracing =
+        traces && new Tracing({ settings: traces, target, version: build, log: poolOptions.log });
+      const traced = tracing ? { ...poolOptions, onEndedRun: tracing.onEndedRun } : poolOptions;
+      const opened = (pool: Pool) => health.opened(pool, target, tracing?.counts ?? null);
+      return await this.#runPool(target, traced, { opened, stopping: () => health.stopping() });
     });
+  }
+
+  async #runPool(
+    target: Target,
+    poolOptions: PoolOptions,
+    health: { opened: (pool: Pool) => void; stopping: () => void },
+  ): Promise<ExitCode> {
+    using progress = new PoolProgress(this, this.progress);
+    // Listens before the pool is registered, so that a signal then does not leave its row behind.
+    const signals: string[] = [];
+    let started: Pool | null = null;
+    const handleSignals = () => {
+      if (signals.length > 0) health.stopping();
+      if (signals.length > 1) started?.kill();
+      else if (signals.length === 1)
+        started?.drain(`${signals[0]}`, "; a second signal kills them");
+    };
+    const offSignals = this.context.onStopSignal((signal) => {
+      signals.push(signal);
+      handleSignals();
+    });
+    try {
+      started = await Pool.start(target, poolOptions);
+      health.opened(started);
+      this.#sayBegin(poolOptions, target);
+      handleSignals();
+      progress.watch(started, poolOptions.maxWorkers);
+      const summary = await started.finished();
+      health.stopping();
+      progress[Symbol.dispose]();
+      await this.#sayWhyIdle(poolOptions, summary);
+      return this.#report(summary);
+    } finally {
+      offSignals();
+    }
+  }
+
+  #sayBegin({ maxWorkers, project, provides }: PoolOptions, target: Target): void {
+    const { context, workerUser } = this;
+    const root = resolve(context.cwd, this.root ?? ".");
+    this.say(
+      `pool: ${pluralize(maxWorkers, "worker")}, root ${root}, ` +
+        `${describeProject(project ?? null)}, ${describeTarget(target)}`,
+    );
+    if (this.resource.length > 0 || "gpu" in provides) {
+      this.say(`pool: resources: ${describeResources(provides)}`);
+    }
+    if (context.uid === 0 && workerUser === undefined) this.say(rootWarning);
   }
 
   async #sayWhyIdle({ postings, project }: PoolOptions, summary: PoolSummary): Promise<void> {

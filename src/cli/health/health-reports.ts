@@ -6,6 +6,7 @@ import { formatListenAddress, parseListenAddress } from "../http/listen-address.
 import { pluralize } from "../output/pluralize.ts";
 import { DesiredPages } from "./desired-pages.ts";
 import { PoolPages } from "./pool-pages.ts";
+import type { SpanCounts } from "./pool-metrics.ts";
 import { type ServiceEnvironment, ServiceReports } from "./service-reports.ts";
 
 export interface HealthReportsOptions extends ServiceEnvironment {
@@ -55,8 +56,8 @@ export class HealthReports implements AsyncDisposable {
   }
 
   /** The pool is registered. */
-  opened(pool: Pool, target: Target): void {
-    if (this.#pages) this.#pages.opened(pool, (this.#desired = new DesiredPages(target)));
+  opened(pool: Pool, target: Target, spans: SpanCounts | null): void {
+    if (this.#pages) this.#pages.opened(pool, (this.#desired = new DesiredPages(target)), spans);
     this.#manager?.ready(() => statusOf(pool));
   }
 

@@ -5,12 +5,20 @@ import type { DurationCounts } from "../../pool/session/meter.ts";
 import { byLabel, counter, gauge } from "./metric-parts.ts";
 import { processMetrics, type ProcessFigures } from "./process-metrics.ts";
 
+/** Spans of attempts since the start, by what became of them. */
+export interface SpanCounts {
+  sent: number;
+  dropped: number;
+}
+
 /** The moment and the process of a scrape. */
 export interface ScrapeContext {
   version: string;
   process: ProcessFigures;
   /** In seconds since 1970. */
   now: number;
+  /** Null if the pool sends no traces. */
+  spans: SpanCounts | null;
 }
 
 /** The metrics of a pool (docs/metrics.md). No label is from a job, a posting or a user. */
@@ -18,6 +26,7 @@ export const poolMetrics = (figures: PoolFigures, context: ScrapeContext): Metri
   ...stateMetrics(figures, context),
   ...jobMetrics(figures),
   ...databaseMetrics(figures, context.now),
+  ...(context.spans === null ? [] : [spanMetric(context.spans)]),
   ...processMetrics(context.process),
 ];
 
@@ -94,6 +103,11 @@ const databaseMetrics = (
     meter.rescues,
   ),
 ];
+
+const spanMetric = ({ sent, dropped }: SpanCounts): Metric =>
+  byLabel("counter", "pdoflow_pool_spans_total", "Spans of attempts, by result.", "result", {
+    ...{ sent, dropped },
+  });
 
 /** In seconds. A duration of exactly a limit counts to the bucket above it. */
 const histogram = (name: string, help: string, { counts, sumMs }: DurationCounts): Metric => ({

@@ -4,7 +4,7 @@ import { type HttpReply, type HttpRequest, plain } from "../http/http-server.ts"
 import type { DesiredPages } from "./desired-pages.ts";
 import { Liveness } from "./liveness.ts";
 import { metricsPage } from "./metrics-page.ts";
-import { poolMetrics } from "./pool-metrics.ts";
+import { poolMetrics, type SpanCounts } from "./pool-metrics.ts";
 import { readProcess } from "./process-metrics.ts";
 
 const whyNotReady: Readonly<Record<PoolState, string>> = {
@@ -24,13 +24,15 @@ export class PoolPages implements Disposable {
   readonly #liveness = new Liveness();
   #pool: Pool | null = null;
   #desired: DesiredPages | null = null;
+  #spans: SpanCounts | null = null;
 
   constructor(version: string) {
     this.#version = version;
   }
 
   /** The pool is registered. */
-  opened(pool: Pool, desired: DesiredPages): void {
+  opened(pool: Pool, desired: DesiredPages, spans: SpanCounts | null): void {
+    this.#spans = spans;
     this.#pool = pool;
     this.#desired = desired;
   }
@@ -62,7 +64,9 @@ export class PoolPages implements Disposable {
   #metrics(request: HttpRequest): HttpReply {
     if (!this.#pool) return plain(503, whyNotReady.starting);
     const now = Date.now() / 1_000;
-    const context = { version: this.#version, process: readProcess(now), now };
+    const context = {
+      ...{ version: this.#version, process: readProcess(now), now, spans: this.#spans },
+    };
     return metricsPage(poolMetrics(this.#pool.figures, context), request);
   }
 

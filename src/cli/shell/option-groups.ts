@@ -16,9 +16,8 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   running: [
     ...["--max-workers", "--priority", "--max-attempts", "--backoff", "--run-at", "--needs"],
     ...["--wait", "--resume", "--once", "--env", "--oldest-every", "--heartbeat-timeout"],
-    ...["--on-database-lost"],
-    ...["--recycle-after", "--recycle-above", "--worker-user", "--no-reload", "--health"],
-    ...["--health-check"],
+    ...["--recycle-after", "--recycle-above", "--worker-user", "--no-reload", "--pin-cpus"],
+    ...["--on-database-lost", "--health", "--health-check"],
   ],
   waiting: [
     ...["--after", "--after-any", "--after-failed", "--after-start", "--after-each"],
@@ -31,7 +30,7 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   ],
   output: [
     ...["--output", "--no-results", "--keep-order", "--line-buffer", "--tag", "--joblog"],
-    ...["--profile", "--progress", "--report"],
+    ...["--profile", "--progress", "--report", "--traceparent", "--otlp", "--trace-share"],
   ],
 };
 

@@ -1,0 +1,84 @@
+/** A finished span of a trace, in nanoseconds since 1970. */
+export interface Span {
+  /** 32 and 16 hexadecimal digits. */
+  traceId: string;
+  spanId: string;
+  parentSpanId?: string | undefined;
+  name: string;
+  startNanos: bigint;
+  endNanos: bigint;
+  attributes: Readonly<Record<string, string | number>>;
+  /** The contexts that it belongs to without being their child. */
+  links: readonly TraceContext[];
+  /** The message of the error, if it failed. */
+  error: string | null;
+}
+
+export interface TraceContext {
+  traceId: string;
+  spanId: string;
+}
+
+/** The context in a W3C `traceparent`. */
+export function contextOf(traceparent: string): TraceContext {
+  const [, traceId = "", spanId = ""] = traceparent.split("-");
+  return { traceId, spanId };
+}
+
+/** CONSUMER and ERROR in the protocol. */
+const consumer = 5;
+const failed = 2;
+
+/** A request to `/v1/traces` of OTLP over HTTP, in JSON. */
+export const traceRequest = (
+  spans: readonly Span[],
+  resource: Readonly<Record<string, string>>,
+  scope: { name: string; version: string },
+): object => ({
+  resourceSpans: [
+    {
+      resource: { attributes: attributesOf(resource) },
+      scopeSpans: [{ scope, spans: spans.map(spanOf) }],
+    },
+  ],
+});
+
+const spanOf = ({ startNanos, endNanos, attributes, links, error, ...span }: Span) => ({
+  ...span,
+  kind: consumer,
+  startTimeUnixNano: String(startNanos),
+  endTimeUnixNano: String(endNanos),
+  attributes: attributesOf(attributes),
+  links,
+  status: error === null ? {} : { code: failed, message: error },
+});
+
+const attributesOf = (values: Readonly<Record<string, string | number>>) =>
+  Object.entries(values).map(([key, value]) => ({ key, value: valueOf(value) }));
+
+function valueOf(value: string | number) {
+  if (typeof value === "string") return { stringValue: value };
+  return Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value };
+}
+
+/** The first jobs of each posting are traced, whatever the share. */
+const firstJobs = 10;
+
+/**
+ * Whether an attempt is traced: all failures, the first ten jobs of a posting, and a share of the
+ * others, the same jobs in each pool and attempt.
+ */
+export function isTraced(
+  { posting, seq, isFailure }: { posting: number; seq: number; isFailure: boolean },
+  share: number,
+): boolean {
+  return isFailure || seq < firstJobs || hash(posting, seq) < share;
+}
+
+/** Of two numbers, evenly spread from 0 to below 1 (the finalizer of MurmurHash3). */
+function hash(a: number, b: number): number {
+  let h = Math.imul(a ^ (a / 2 ** 32), 0x9e3779b1) ^ b;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
+}
