@@ -50,8 +50,8 @@ function openCollector(port = 0) {
   return { spans, requests, url, [Symbol.dispose]: () => void server.stop(true) };
 }
 
-const idOf = ({ attributes }: v.InferOutput<typeof SpanRow>) =>
-  attributes.find(({ key }) => key === "messaging.message.id")?.value["stringValue"];
+const idOf = ({ attributes }: v.InferOutput<typeof SpanRow>): string =>
+  String(attributes.find(({ key }) => key === "messaging.message.id")?.value["stringValue"]);
 
 const jobs = `export const double = (i: number) => i * 2;
 export function fails(i: number) { throw new RangeError("no " + i); }
@@ -73,7 +73,7 @@ test("first jobs and failures become spans that link to the trace of their posti
   const words = ["pool", "--once", "--max-workers", "2", "--otlp", `${collector.url}/`];
   const ended = await cli.runWith({ env }, ...words, "--trace-share", "0%");
   expect(ended).toMatchObject({ code: 1, err: expect.not.stringContaining("dropped") });
-  const ids = collector.spans.map((span) => idOf(span) ?? "").toSorted();
+  const ids = collector.spans.map(idOf).toSorted();
   const ofPosting = (id: number, count: number) =>
     Array.from({ length: count }, (_, i) => `${id}/${i}`);
   expect(ids).toEqual(
