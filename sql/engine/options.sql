@@ -57,6 +57,14 @@ language sql stable return
     'up to 10 names of receivers with commas between them, such as "slack" or "slack,mail": '
     'each up to 40 of a-z, 0-9, _ and -, a letter first');
 
+-- Ids that are all 0 are none.
+create function pdoflow.trace_option(p_key text, p_value jsonb) returns text
+language sql stable return
+  pdoflow.text_option(
+    p_key, p_value, p_value #>> '{}' ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'
+      and p_value #>> '{}' !~ '^00-0{32}|^.{36}0{16}',
+    'a W3C trace context such as "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"');
+
 create function pdoflow.name_option(p_key text, p_value jsonb) returns text
 language sql stable return
   pdoflow.text_option(p_key, p_value, p_value #>> '{}' ~ pdoflow.name_pattern(),
@@ -202,11 +210,7 @@ begin
     when 'startBy' then v.start_by := pdoflow.limit_option(p_key, p_value);
     when 'onEnd' then v.on_end := pdoflow.receivers_option(p_key, p_value);
     when 'onFailure' then v.on_failure := pdoflow.receivers_option(p_key, p_value);
-    when 'traceparent' then
-      v.traceparent := pdoflow.text_option(
-        p_key, p_value, v_text ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'
-          and v_text !~ '^00-0{32}|^.{36}0{16}',
-        'a W3C trace context such as "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"');
+    when 'traceparent' then v.traceparent := pdoflow.trace_option(p_key, p_value);
     when 'flowId' then v.flow_id := pdoflow.flow_option(p_value);
     when 'stage' then v.stage := pdoflow.name_option(p_key, p_value);
     when 'name' then v.name := pdoflow.name_option(p_key, p_value);

@@ -1,5 +1,5 @@
 /** A finished span of a trace, in nanoseconds since 1970. */
-export interface Span {
+export interface TraceSpan {
   /** 32 and 16 hexadecimal digits. */
   traceId: string;
   spanId: string;
@@ -31,7 +31,7 @@ const failed = 2;
 
 /** A request to `/v1/traces` of OTLP over HTTP, in JSON. */
 export const traceRequest = (
-  spans: readonly Span[],
+  spans: readonly TraceSpan[],
   resource: Readonly<Record<string, string>>,
   scope: { name: string; version: string },
 ): object => ({
@@ -43,7 +43,7 @@ export const traceRequest = (
   ],
 });
 
-const spanOf = ({ startNanos, endNanos, attributes, links, error, ...span }: Span) => ({
+const spanOf = ({ startNanos, endNanos, attributes, links, error, ...span }: TraceSpan) => ({
   ...span,
   kind: consumer,
   startTimeUnixNano: String(startNanos),

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-import { contextOf, isTraced, type Span } from "../../domain/otlp.ts";
+import { contextOf, isTraced, type TraceSpan } from "../../domain/otlp.ts";
 import { countOf, type PendingRun } from "../../pool/session/outcome-batch.ts";
 import { jobAt, type JobRun } from "../../pool/wire/leased-job.ts";
 
@@ -9,7 +9,7 @@ export interface AttemptSpan {
   postingId: number;
   /** A posting of one job is the parent of its attempts. */
   isAlone: boolean;
-  span: Omit<Span, "links" | "parentSpanId">;
+  span: Omit<TraceSpan, "links" | "parentSpanId">;
 }
 
 /** Random ids, and the time of this process. */
@@ -20,7 +20,7 @@ export interface TraceSources {
   nanosAt: (ms: number) => bigint;
 }
 
-/** The spans of the traced attempts among those that have just ended. */
+/** The spans of the traced ones of attempts that have just ended. */
 export function spansOf(
   ended: PendingRun,
   run: JobRun,
@@ -63,7 +63,7 @@ export function spansOf(
 }
 
 /** The span in the trace of its posting, if that has one. */
-export function linked({ span, isAlone }: AttemptSpan, traceparent: string | undefined): Span {
+export function linked({ span, isAlone }: AttemptSpan, traceparent: string | undefined): TraceSpan {
   if (traceparent === undefined) return { ...span, links: [] };
   const context = contextOf(traceparent);
   return isAlone

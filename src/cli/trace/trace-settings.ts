@@ -10,7 +10,7 @@ export interface TraceSettings {
   share: number;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+type TraceEnvironment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The settings from `--otlp`, or from the variables of OpenTelemetry; null if neither names a
@@ -20,7 +20,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function traceSettings(
   { otlp, share }: { otlp: string | undefined; share: number },
-  env: Environment,
+  env: TraceEnvironment,
 ): TraceSettings | null {
   if (env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true") return null;
   const full = env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] ?? "";
@@ -42,7 +42,8 @@ export function traceSettings(
 function httpUrl(text: string, option: string): string {
   if (URL.canParse(text) && /^https?:/.test(text)) return text;
   throw new InvalidInput(option, [
-    `expected the URL of a collector of OTLP over HTTP, such as http://localhost:4318, found "${text}"`,
+    "expected the URL of a collector of OTLP over HTTP, such as http://localhost:4318, " +
+      `found "${text}"`,
   ]);
 }
 
