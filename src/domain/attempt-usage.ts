@@ -40,6 +40,9 @@ export const unmeasured: AttemptUsage = {
   ...{ userUs: NaN, systemUs: NaN, peakBytes: NaN, readBytes: NaN, writtenBytes: NaN },
 };
 
+/** Attempts that are measured with a later one, which has their CPU time. */
+export const measuredLater: AttemptUsage = { ...unmeasured, userUs: 0, systemUs: 0 };
+
 /** The numbers of attempts of the spans; 0 for anything but spans. */
 export function attemptsIn(spans: UsageSpans): number {
   if (spans.length % stride !== 0) return 0;

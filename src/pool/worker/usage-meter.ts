@@ -1,7 +1,7 @@
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
 import { openSync, readSync, writeSync } from "node:fs";
 
-import { type AttemptUsage, measuredAloneMs } from "../../domain/attempt-usage.ts";
+import { type AttemptUsage, measuredAloneMs, measuredLater } from "../../domain/attempt-usage.ts";
 import type { SpentCpu } from "../wire/ends.ts";
 
 // From sys/resource.h of Linux and macOS, the same on x64 and arm64.
@@ -12,10 +12,13 @@ const [userSeconds, systemSeconds, largestSize] = [0, 4, 8] as const;
 const sizeUnit = process.platform === "darwin" ? 1 : 1024;
 
 /**
- * Children, bytes and the peak of memory are measured at most this often, except after a long job:
- * that takes 50 us in a busy worker, its own CPU time a few.
+ * CPU time is measured at most this often, except after a long job or a command: in a busy worker
+ * that takes 5 us, and its pool has to add it up. So the CPU time of a long job may have that of
+ * short ones before it.
  */
-const measureEveryMs = 20;
+const cpuEveryMs = 5;
+/** The same for children, bytes and the peak of memory, which take 50 us. */
+const wholeEveryMs = 20;
 
 /** "5" resets the peak of resident memory: proc_pid_clear_refs(5). */
 const resetPeak = new TextEncoder().encode("5");
@@ -42,7 +45,8 @@ export class UsageMeter {
   #read = 0;
   #written = 0;
   #childPeak = 0;
-  #measuredAt = -Infinity;
+  #cpuAt = -Infinity;
+  #wholeAt = -Infinity;
   /** The peak of the last command, in bytes; null if none has ended since the last measurement. */
   #commandPeak: number | null = null;
 
@@ -84,7 +88,10 @@ export class UsageMeter {
    */
   measure(at: number, durationMs: number): AttemptUsage {
     const isCommand = this.#commandPeak !== null;
-    const isWhole = durationMs >= measuredAloneMs || at - this.#measuredAt >= measureEveryMs;
+    const isLong = durationMs >= measuredAloneMs;
+    if (!isLong && !isCommand && at - this.#cpuAt < cpuEveryMs) return measuredLater;
+    const isWhole = isLong || at - this.#wholeAt >= wholeEveryMs;
+    this.#cpuAt = at;
     const [own, children] = [this.#own, this.#children];
     const before = {
       ...{ userUs: microsAt(own, userSeconds), systemUs: microsAt(own, systemSeconds) },
@@ -103,7 +110,7 @@ export class UsageMeter {
       usage.systemUs += microsAt(own, systemSeconds) - before.systemUs;
     }
     if (isWhole) {
-      this.#measuredAt = at;
+      this.#wholeAt = at;
       Object.assign(usage, this.#bytes(), { peakBytes: this.#peak() });
     }
     this.#commandPeak = null;

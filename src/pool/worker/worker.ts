@@ -23,7 +23,7 @@ import { Sampler } from "./sampler.ts";
 import { SharedPage } from "../wire/shared-page.ts";
 import { commandRunner } from "./shell-command.ts";
 import { UsageMeter } from "./usage-meter.ts";
-import { measuredAloneMs, unmeasured } from "../../domain/attempt-usage.ts";
+import { measuredAloneMs, measuredLater } from "../../domain/attempt-usage.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 import { WorkerOutput } from "./worker-output.ts";
 import { type Host, WorkerState } from "./worker-state.ts";
@@ -165,7 +165,7 @@ class UnsentEnds extends ResultPacker {
     const dueAt = now() + sendAfterMs;
     this.#timer ??= startTimer(() => {
       // If it is late, the next job has used most of what would be measured.
-      if (now() > dueAt + sendAfterMs) this.addUsage(unmeasured);
+      if (now() > dueAt + sendAfterMs) this.addUsage(measuredLater);
       this.send(now());
     }, sendAfterMs);
   }
@@ -229,7 +229,7 @@ async function runChunk(
       : output.collect(durationMs, isWanted);
     page.rest();
     const isAlone = durationMs >= measuredAloneMs;
-    if (isAlone) unsent.addUsage(unmeasured); // the jobs before it, which took less than 2 ms
+    if (isAlone) unsent.addUsage(measuredLater); // the jobs before it, which took less than 2 ms
     unsent.add(position, result, { durationMs, output: printed, endedAt: end });
     const isFull = isCommand && output.isLong;
     if (isFull || isAlone || unsent.isDue(end)) unsent.send(end, durationMs);
