@@ -196,7 +196,8 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
 
   /** Returns false if the message, forged by user code, names jobs that cannot have ended. */
   #ended(slot: WorkerSlot, ends: Ends): boolean {
-    slot.spentCpu = ends.spentCpu;
+    slot.spentCpu = ends.spentCpu ?? slot.spentCpu;
+    if (slot.spentCpu !== null) ends.measureLater();
     const { running } = slot;
     if (running?.chunk === ends.chunk && running.watch.peakBytes > 0)
       ends.raisePeak(running.position, running.watch.peakBytes);

@@ -5,8 +5,9 @@ import {
   attemptsIn,
   raisePeak,
   sliceUsage,
+  measuredLater,
   spanOf,
-  unmeasured,
+  usageFields,
   type UsageSpans,
 } from "../../domain/attempt-usage.ts";
 import { InvalidInput } from "../../domain/errors.ts";
@@ -99,9 +100,12 @@ export const EndedMessage = v.strictObject({
   stdouts: text,
   stderrs: text,
   singles: v.array(Single),
-  /** The resources that these jobs used; null if they were not measured. */
-  usage: v.nullable(v.instance(Float64Array)),
-  spentCpu: SpentCpu,
+  /**
+   * The CPU time of the worker so far, as in `SpentCpu`, then the usage of these jobs in spans, with
+   * null for NaN; null if it was not measured, or is measured later. A short list: another typed
+   * array would take a third of the time of a message.
+   */
+  usage: v.nullable(v.array(v.nullable(amount))),
 });
 export type EndedMessage = v.InferOutput<typeof EndedMessage>;
 
@@ -125,7 +129,7 @@ export class ResultPacker {
   #stdouts: string[] = [];
   #stderrs: string[] = [];
   #singles: v.InferOutput<typeof Single>[] = [];
-  #usage: number[] = [];
+  #usage: (number | null)[] = [];
   /** The number of ends that `#usage` covers. */
   #measured = 0;
 
@@ -165,7 +169,11 @@ export class ResultPacker {
   /** The resources that these ends used together. */
   addUsage(usage: AttemptUsage): void {
     if (this.unmeasured === 0) return;
-    this.#usage.push(...spanOf(this.unmeasured, usage));
+    this.#usage.push(this.unmeasured);
+    for (const field of usageFields) {
+      const used = usage[field];
+      this.#usage.push(Number.isNaN(used) ? null : used);
+    }
     this.#measured = this.#durationsMs.length;
   }
 
@@ -173,8 +181,8 @@ export class ResultPacker {
   take(at: number, spentCpu: SpentCpu): EndedMessage | null {
     const count = this.#durationsMs.length;
     if (count === 0) return null;
-    const isMeasured = this.#usage.length > 0;
-    if (isMeasured) this.addUsage(unmeasured); // the rest of them
+    const isMeasured = this.#usage.length > 0 && spentCpu !== null;
+    if (isMeasured) this.addUsage(measuredLater);
     const agosMs = new Float64Array(count);
     for (let i = 0; i < count; i++) agosMs[i] = at - (this.#endedAt[i] ?? at);
     const message = {
@@ -184,8 +192,7 @@ export class ResultPacker {
       stdouts: linesOf(this.#stdouts, count),
       stderrs: linesOf(this.#stderrs, count),
       singles: this.#singles,
-      usage: isMeasured ? new Float64Array(this.#usage) : null,
-      spentCpu,
+      usage: isMeasured ? [...spentCpu, ...this.#usage] : null,
     };
     [this.#durationsMs, this.#endedAt, this.#singles] = [[], [], []];
     [this.#usage, this.#measured] = [[], 0];
@@ -204,23 +211,25 @@ function linesOf(texts: string[], count: number): string | null {
 export class Ends {
   readonly chunk: number;
   readonly count: number;
+  /** Null if it was not measured now. */
   readonly spentCpu: SpentCpu;
   readonly #first: number;
   readonly #columns: EndColumns;
   readonly #singles = new Map<number, EndedMessage["singles"][number]>();
 
   /** @throws {InvalidInput} */
-  constructor({ chunk, first, durationsMs, agosMs, singles, usage, ...rest }: EndedMessage) {
-    const { spentCpu, ...texts } = rest;
+  constructor({ chunk, first, durationsMs, agosMs, singles, usage, ...texts }: EndedMessage) {
     this.chunk = chunk;
-    this.spentCpu = spentCpu;
+    const [userUs = null, systemUs = null] = usage ?? [];
+    this.spentCpu = userUs === null || systemUs === null ? null : [userUs, systemUs];
     this.count = durationsMs.length;
     this.#first = first;
     if (this.count === 0 || agosMs.length !== this.count) throw unsound("expected equal columns");
     if (!areTimes(durationsMs) || !areTimes(agosMs)) throw unsound("expected sound numbers");
-    if (usage && !areUsages(usage, this.count)) throw unsound("expected sound usage");
+    const spans = usage && Float64Array.from(usage.slice(2), (used) => used ?? NaN);
+    if (spans && !areUsages(spans, this.count)) throw unsound("expected sound usage");
     this.#columns = {
-      ...{ durationsMs, agosMs, usage, results: soundLines(texts.results, this.count) },
+      ...{ durationsMs, agosMs, usage: spans, results: soundLines(texts.results, this.count) },
       stdouts: soundLines(texts.stdouts, this.count),
       stderrs: soundLines(texts.stderrs, this.count),
     };
@@ -229,6 +238,11 @@ export class Ends {
       if (i >= this.count) throw unsound(`expected an end ${i}`);
       this.#singles.set(i, single);
     }
+  }
+
+  /** If their worker measures usage, it will measure theirs with the next ones. */
+  measureLater(): void {
+    this.#columns.usage ??= spanOf(this.count, measuredLater);
   }
 
   /** The pool has seen that the job at a position used at least this much memory. */

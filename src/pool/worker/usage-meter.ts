@@ -1,7 +1,7 @@
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
 import { openSync, readSync, writeSync } from "node:fs";
 
-import { type AttemptUsage, measuredAloneMs, measuredLater } from "../../domain/attempt-usage.ts";
+import { type AttemptUsage, measuredAloneMs } from "../../domain/attempt-usage.ts";
 import type { SpentCpu } from "../wire/ends.ts";
 
 // From sys/resource.h of Linux and macOS, the same on x64 and arm64.
@@ -83,13 +83,13 @@ export class UsageMeter {
   }
 
   /**
-   * The resources used since the last call. `at` is of the performance clock, `durationMs` that of
+   * The resources used since the last measurement; null if it is too early for another. `at` is of the performance clock, `durationMs` that of
    * the job that has just ended.
    */
-  measure(at: number, durationMs: number): AttemptUsage {
+  measure(at: number, durationMs: number): AttemptUsage | null {
     const isCommand = this.#commandPeak !== null;
     const isLong = durationMs >= measuredAloneMs;
-    if (!isLong && !isCommand && at - this.#cpuAt < cpuEveryMs) return measuredLater;
+    if (!isLong && !isCommand && at - this.#cpuAt < cpuEveryMs) return null;
     const isWhole = isLong || at - this.#wholeAt >= wholeEveryMs;
     this.#cpuAt = at;
     const [own, children] = [this.#own, this.#children];

@@ -174,7 +174,8 @@ class UnsentEnds extends ResultPacker {
   send(at: number, durationMs = 0): void {
     if (this.#timer !== null) stopTimer(this.#timer);
     this.#timer = null;
-    if (this.unmeasured > 0 && this.#meter) this.addUsage(this.#meter.measure(at, durationMs));
+    const usage = this.unmeasured > 0 ? this.#meter?.measure(at, durationMs) : undefined;
+    if (usage) this.addUsage(usage);
     const message = this.take(at, this.#meter?.spentCpu ?? null);
     if (message) this.#send(message);
     this.#sentAt = at;

@@ -129,11 +129,10 @@ test("of odd ends only those pass that a worker could have told", () => {
       ...{ durationsMs: float, agosMs: float, results: lines, stdouts: lines, stderrs: lines },
       usage: fc.option(
         fc
-          .array(number, { minLength: 6, maxLength: 6 })
-          .map((all) => new Float64Array([count, ...all.slice(1)])),
+          .array(number, { minLength: 7, maxLength: 7 })
+          .map(([a = 0, b = 0, ...used]) => [...[a, b, count, ...used]]),
         { freq: 1 },
       ),
-      spentCpu: fc.constantFrom(null, [1, 2], [1]),
       singles: fc.array(
         fc.tuple(fc.nat(2), fc.boolean(), lines, fc.constant(null), fc.constant(null)),
         { maxLength: 2 },

@@ -8,7 +8,7 @@ import fs from "node:fs";
 const claim = (chunk, first, durations, agos, results = '"stolen"', stdouts = null) => process.send({
   kind: "ended", chunk, first, durationsMs: new Float64Array(durations),
   agosMs: new Float64Array(agos), results, stdouts, stderrs: null, singles: [],
-  usage: null, spentCpu: null });
+  usage: null });
 export async function attack(i) {
   if (i !== 1) return i;
   ${body}

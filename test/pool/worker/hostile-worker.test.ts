@@ -73,7 +73,7 @@ test("a job that claims once more that jobs before it in its chunk have ended is
         process.send({
           kind: "ended", chunk, first, durationsMs: Float64Array.of(1), agosMs: Float64Array.of(0),
           results: null, stdouts: null, stderrs: null, singles: [],
-          usage: null, spentCpu: null,
+          usage: null,
         });
       }
       await Bun.sleep(5_000);

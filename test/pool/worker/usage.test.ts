@@ -186,7 +186,7 @@ test("a command that is killed for its timeout has the CPU time that the pool ha
 });
 
 test("a command that uses less memory than its worker has the peak that its pool has seen", async () => {
-  const posted = await cli.run("post", "--", "sleep 0.3", ":::", "1");
+  const posted = await cli.run("post", "--", "sleep 1", ":::", "1");
   await cli.run("pool", "--max-workers", "1", "--commands", "--once");
   const [used] = await readUsed(posted.out);
   expect(used?.peakBytes).toBeWithin(500_000, 20e6);
