@@ -101,9 +101,9 @@ export const EndedMessage = v.strictObject({
   stderrs: text,
   singles: v.array(Single),
   /**
-   * The CPU time of the worker so far, as in `SpentCpu`, then the usage of these jobs in spans, with
-   * null for NaN; null if it was not measured, or is measured later. A short list: another typed
-   * array would take a third of the time of a message.
+   * The CPU time of the worker so far, as in `SpentCpu`, then the usage of these jobs in spans,
+   * with null for NaN; null if it was not measured, or is measured later. A list, because a typed
+   * array takes 5 us more on either side.
    */
   usage: v.nullable(v.array(v.nullable(amount))),
 });

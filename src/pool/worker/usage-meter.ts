@@ -17,8 +17,12 @@ const sizeUnit = process.platform === "darwin" ? 1 : 1024;
  * short ones before it.
  */
 const cpuEveryMs = 5;
-/** The same for children, bytes and the peak of memory, which take 50 us. */
-const wholeEveryMs = 20;
+/**
+ * Children, bytes and the peak of memory, which take 50 us, are measured after this much CPU time,
+ * so that a busy machine does not pay more, or after this time.
+ */
+const wholeAfterUs = 20_000;
+const wholeAfterMs = 500;
 
 /** "5" resets the peak of resident memory: proc_pid_clear_refs(5). */
 const resetPeak = new TextEncoder().encode("5");
@@ -46,13 +50,16 @@ export class UsageMeter {
   #written = 0;
   #childPeak = 0;
   #cpuAt = -Infinity;
+  /** When everything was measured, and the CPU time of this process then. */
   #wholeAt = -Infinity;
+  #wholeUs = 0;
   /** The peak of the last command, in bytes; null if none has ended since the last measurement. */
   #commandPeak: number | null = null;
 
   private constructor(getrusage: (who: number, at: Pointer) => number) {
     this.#getrusage = getrusage;
     this.measure(0, 0);
+    this.#wholeAt = -Infinity; // the first job is measured wholly
   }
 
   /** Null if this system cannot measure them. */
@@ -83,14 +90,13 @@ export class UsageMeter {
   }
 
   /**
-   * The resources used since the last measurement; null if it is too early for another. `at` is of the performance clock, `durationMs` that of
-   * the job that has just ended.
+   * The resources used since the last measurement; null if it is too early for another. `at` is of
+   * the performance clock, `durationMs` that of the job that has just ended.
    */
   measure(at: number, durationMs: number): AttemptUsage | null {
     const isCommand = this.#commandPeak !== null;
     const isLong = durationMs >= measuredAloneMs;
     if (!isLong && !isCommand && at - this.#cpuAt < cpuEveryMs) return null;
-    const isWhole = isLong || at - this.#wholeAt >= wholeEveryMs;
     this.#cpuAt = at;
     const [own, children] = [this.#own, this.#children];
     const before = {
@@ -99,6 +105,9 @@ export class UsageMeter {
       childrenSystemUs: microsAt(children, systemSeconds),
     };
     this.#getrusage(ofThisProcess, this.#ownAt);
+    const ownUs = microsAt(own, userSeconds) + microsAt(own, systemSeconds);
+    const isDue = ownUs - this.#wholeUs >= wholeAfterUs || at - this.#wholeAt >= wholeAfterMs;
+    const isWhole = isLong || isDue;
     if (isWhole || isCommand) this.#getrusage(ofEndedChildren, this.#childrenAt);
     const usage = {
       userUs: microsAt(children, userSeconds) - before.childrenUserUs,
@@ -111,6 +120,7 @@ export class UsageMeter {
     }
     if (isWhole) {
       this.#wholeAt = at;
+      this.#wholeUs = ownUs;
       Object.assign(usage, this.#bytes(), { peakBytes: this.#peak() });
     }
     this.#commandPeak = null;

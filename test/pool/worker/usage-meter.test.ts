@@ -35,9 +35,9 @@ test.skipIf(!existsSync("/proc/self/clear_refs"))(
   },
 );
 
-test("CPU time is measured every 5 ms, bytes and the peak every 20 ms, all after a long job", () => {
+test("CPU time is measured every 5 ms, bytes and the peak after 20 ms of it, all after a long job", () => {
   const meter = open();
-  meter.measure(30, 1);
+  expect(meter.measure(30, 1).readBytes).toBeGreaterThan(0);
   expect(meter.early(34)).toBeNull();
   const some = meter.measure(36, 1);
   expect(some).toMatchObject({ peakBytes: NaN, readBytes: NaN, writtenBytes: NaN });
@@ -50,6 +50,11 @@ test("CPU time is measured every 5 ms, bytes and the peak every 20 ms, all after
     (userAfter ?? 0) - used.userUs,
     (systemAfter ?? 0) - used.systemUs,
   ]);
+  expect(meter.measure(500, 1).peakBytes).toBeNaN();
+  expect(meter.measure(536.5, 1).peakBytes).toBeGreaterThan(1e6); // after half a second
+  const { user: from } = process.cpuUsage();
+  while (process.cpuUsage().user - from < 20_000);
+  expect(meter.measure(550, 1).peakBytes).toBeGreaterThan(1e6);
 });
 
 test("a command that used less memory than its worker is not known, a larger one is", () => {
