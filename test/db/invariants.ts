@@ -21,10 +21,9 @@ const places = ({ sql }: Db) => sql<{ fault: string }[]>`
     select posting_id, seq, count(kind) as places, array_agg(kind) as kinds
     from ${sql.unsafe(eachJob)} left join place using (posting_id, seq)
       join pdoflow.posting p on p.id = posting_id
-    group by posting_id, seq, p.state
+    group by posting_id, seq, p.id
     having count(kind) > 1 or (count(kind) = 0 and p.state <> 'cancelled' and not exists (
-      select from pdoflow.edge e
-      where e.posting_id = posting_id and (e.feeds or e.skipped > 0))))
+      select from pdoflow.edge e where e.posting_id = p.id and (e.feeds or e.skipped > 0))))
   select format('job %s/%s is in %s places: %s', posting_id, seq, places, kinds) as fault
   from fault limit 10`;
 
@@ -157,17 +156,20 @@ const retries = ({ sql }: Db) => sql<{ fault: string }[]>`
       <> (p.state in ('paused', 'errored_out') or p.waits or p.run_at is not null)
      or p.state = 'cancelled' or p.ended_at is not null`;
 
-/** E1 to E3: the jobs that were ever released are those whose jobs of the upstream are done. */
+/**
+ * E1 to E3: the jobs that were ever released are those whose jobs of the upstream are done. By joins:
+ * "in" is a scan for each row, once its list is larger than the memory of a sort.
+ */
 const elements = ({ sql }: Db) => sql<{ fault: string }[]>`
-  with place as (${place(sql)}),
-  element as (
+  with released as (select distinct posting_id, seq from (${place(sql)}) place),
+  done as (select distinct posting_id, seq from pdoflow.outcome where state = 'done'),
+  element as materialized (
     select e.posting_id, e.upstream_id, e.feeds, e.skipped, e.met_at is not null as is_met,
-           d.state, s.seq,
-           (e.posting_id, s.seq) in (select posting_id, seq from place) as is_released,
-           (e.upstream_id, s.seq) in (
-             select posting_id, seq from pdoflow.outcome where state = 'done') as is_done
+           d.state, s.seq, r.seq is not null as is_released, u.seq is not null as is_done
     from pdoflow.edge e join pdoflow.posting d on d.id = e.posting_id
       cross join lateral generate_series(0, d.job_count - 1) as s (seq)
+      left join released r on r.posting_id = e.posting_id and r.seq = s.seq
+      left join done u on u.posting_id = e.upstream_id and u.seq = s.seq
     where e.kind in ('each', 'over'))
   select format('E1: job %s/%s is released: %s, and %s/%s is done: %s', posting_id, seq,
                 is_released, upstream_id, seq, is_done) as fault
@@ -201,18 +203,24 @@ const postings = ({ sql }: Db) => sql<{ fault: string }[]>`
  * after which it was retried by hand is none (U2).
  */
 const place = (sql: Db["sql"]) => sql`
-  select posting_id, seq, attempt, state::text as kind from pdoflow.outcome f
-  where state <> 'retried' and not (state = 'failed' and (
-    exists (select from pdoflow.outcome n
-            where (n.posting_id, n.seq, n.attempt) = (f.posting_id, f.seq, f.attempt + 1))
-    or exists (select from pdoflow.retry r
-               where (r.posting_id, r.attempt) = (f.posting_id, f.attempt + 1)
-                 and r.first_seq <= f.seq and f.seq < r.end_seq)
-    or exists (select from pdoflow.lease l cross join lateral
-                 unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-                   as r (posting_id, first_seq, end_seq, attempt)
-               where l.active and (r.posting_id, r.attempt) = (f.posting_id, f.attempt + 1)
-                 and r.first_seq <= f.seq and f.seq < r.end_seq)))
+  select posting_id, seq, attempt, state::text as kind from pdoflow.outcome
+  where state not in ('retried', 'failed')
+  union all
+  select posting_id, seq, attempt, 'failed' from pdoflow.outcome f
+  where state = 'failed'
+    and not exists (
+      select from pdoflow.outcome n
+      where (n.posting_id, n.seq, n.attempt) = (f.posting_id, f.seq, f.attempt + 1))
+    and not exists (
+      select from pdoflow.retry r
+      where (r.posting_id, r.attempt) = (f.posting_id, f.attempt + 1)
+        and r.first_seq <= f.seq and f.seq < r.end_seq)
+    and not exists (
+      select from pdoflow.lease l cross join lateral
+        unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+          as r (posting_id, first_seq, end_seq, attempt)
+      where l.active and (r.posting_id, r.attempt) = (f.posting_id, f.attempt + 1)
+        and r.first_seq <= f.seq and f.seq < r.end_seq)
   union all
   select posting_id, s.seq, attempt, 'retry' from pdoflow.retry
     cross join lateral generate_series(first_seq, end_seq - 1) as s (seq)
