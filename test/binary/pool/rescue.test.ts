@@ -79,7 +79,8 @@ test("a pool that was stopped for longer than its heartbeat timeout does no harm
   await until("the second pool to have the job", async () => {
     const [row] = await db.sql`select max(attempt) as n from pdoflow.outcome`;
     const [lease] =
-      await db.sql`select count(*)::int as n from pdoflow.lease where active and pool_id = 2`;
+      await db.sql`select count(*)::int as n from pdoflow.lease l join pdoflow.pool p on p.id = l.pool_id
+        where l.active and p.number = 2`;
     return row?.["n"] === 1 && lease?.["n"] === 1;
   });
   // The worker of the stopped pool ends the first attempt now, and its pool hears of it later.
