@@ -160,11 +160,12 @@ begin
     select * into s from pdoflow.schedule x
     where fires_at <= now() and not is_paused and not pdoflow.prunes(x)
     order by fires_at limit 1 for no key update skip locked;
-  else -- one by one, to read none of the schedules of others
+  else -- one by one, to read none of the schedules of others (next_fire_ms)
     foreach v_poster in array p_posters loop
       select * into s from pdoflow.schedule x
-      where poster = v_poster and fires_at <= now() and not is_paused and not pdoflow.prunes(x)
-      order by fires_at limit 1 for no key update skip locked;
+      where poster between v_poster and v_poster and fires_at <= now() and not is_paused
+        and not pdoflow.prunes(x)
+      order by poster, fires_at limit 1 for no key update skip locked;
       exit when found;
     end loop;
   end if;

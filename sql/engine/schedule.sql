@@ -113,7 +113,8 @@ end $$;
 create function pdoflow.prunes(s pdoflow.schedule) returns boolean language sql immutable return
   s.entry_point is null and s.flow_name is null;
 
--- The time in ms until a schedule posts; null if none will.
+-- The time in ms until a schedule posts; null if none will. "Between" leaves the planner no other
+-- index than that of posters: with an equation it may read the due schedules of all posters.
 create function pdoflow.next_fire_ms(p_posters text[]) returns double precision
 language plpgsql stable set jit = off set enable_seqscan = off as $$
 begin
@@ -125,7 +126,8 @@ begin
   return (
     select extract(epoch from min(first.fires_at) - now()) * 1000
     from unnest(p_posters) as u (poster), lateral (
-      select min(s.fires_at) as fires_at from pdoflow.schedule s
-      where s.poster = u.poster and not s.is_paused and s.fires_at is not null
-        and not pdoflow.prunes(s)) first);
+      select s.fires_at from pdoflow.schedule s
+      where s.poster between u.poster and u.poster and not s.is_paused and s.fires_at is not null
+        and not pdoflow.prunes(s)
+      order by s.poster, s.fires_at limit 1) first);
 end $$;
