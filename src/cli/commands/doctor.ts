@@ -8,6 +8,7 @@ import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import type { Finding } from "../diagnosis/finding.ts";
 import { findingsOf } from "../diagnosis/findings.ts";
+import { replicationText } from "../diagnosis/replication-findings.ts";
 import { build } from "../../version.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 
@@ -17,9 +18,9 @@ export class DoctorCommand extends PdoflowCommand {
     description: "check the server and the queue, and suggest a remedy for each problem",
     details: `
       Checks the server's version, settings and disk, the schema and this role's privileges, dead
-      rows and the transactions that keep them, clocks, connections and pools. To check the disk, it
-      writes 16 MiB to a temporary table and rolls back; nothing changes. The exit code is 1 if
-      there is a problem, and 0 if there is only advice.
+      rows and the transactions that keep them, clocks, connections, replication and pools. To check
+      the disk, it writes 16 MiB to a temporary table and rolls back; nothing changes. The exit code
+      is 1 if there is a problem, and 0 if there is only advice.
     `,
     examples: [["Check the server and the queue", "$0 doctor"]],
   });
@@ -45,6 +46,7 @@ export class DoctorCommand extends PdoflowCommand {
       } else {
         const answer = `answers in ${roundTripMs.toFixed(1)} ms`;
         this.say(`PostgreSQL ${server}, ${describeTarget(target)}, ${answer}`);
+        if (health.replication) this.say(replicationText(health.replication));
         for (const finding of findings) this.#show(finding);
         if (findings.length === 0) this.print("no problems found");
       }

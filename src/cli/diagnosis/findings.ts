@@ -1,6 +1,7 @@
 import type { Health } from "../../db/admin/health.ts";
 import { advice, type Finding, problem } from "./finding.ts";
 import { poolFindings } from "./pool-findings.ts";
+import { replicationFindings } from "./replication-findings.ts";
 import { scheduleFindings } from "./schedule-findings.ts";
 
 const hourMs = 3_600_000;
@@ -10,6 +11,7 @@ export function findingsOf(health: Health, version: string): Finding[] {
   return [
     ...serverFindings(health),
     ...settingFindings(health.settings),
+    ...replicationFindings(health),
     ...health.fullTablespaces.map(({ name, reason }) =>
       problem(
         "disk",

@@ -1,5 +1,6 @@
 import { texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
+import { readReplication, type Replication } from "./replication.ts";
 import { probeTablespaces } from "./disk-probe.ts";
 import { noSchedules, readScheduleHealth, type ScheduleHealth } from "./schedule-health.ts";
 import { schemaState } from "./schema-state.ts";
@@ -16,6 +17,8 @@ export interface Health extends PoolHealth, ScheduleHealth {
   settings: Readonly<Record<string, string | null>>;
   /** Tablespaces of the queue in which a probe could not be written, with the server's reason. */
   fullTablespaces: readonly { name: string; reason: string }[];
+  /** Null if the server does not report it. */
+  replication: Replication | null;
   connections: { used: number; most: number };
   /** The age of the oldest transaction of the database, in transactions. */
   oldestTransaction: number;
@@ -49,6 +52,8 @@ export interface PoolHealth {
     leftMs: number;
   }[];
   poolsUp: number;
+  /** The shortest heartbeat timeout of the live pools; null without any. */
+  heartbeatTimeoutMs: number | null;
   /** Versions of the live pools. */
   poolVersions: readonly string[];
   /** Active leases of pools that have ended. */
@@ -77,6 +82,7 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
     ...(await readServer(db)),
     ...clock,
     isPooled: db.isPooled,
+    replication: await readReplication(db),
     settings: await readSettings(db),
     fullTablespaces: await probeTablespaces(db),
     schema: {
@@ -96,7 +102,14 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
 }
 
 const noPools = {
-  ...{ silentPools: [], poolsUp: 0, poolVersions: [], orphanedLeases: 0, openPostings: 0 },
+  ...{
+    silentPools: [],
+    poolsUp: 0,
+    heartbeatTimeoutMs: null,
+    poolVersions: [],
+    orphanedLeases: 0,
+    openPostings: 0,
+  },
   passedBy: { postings: 0, example: null },
 };
 
@@ -193,11 +206,15 @@ async function readPools({ sql, schema }: Db) {
       heartbeat_at < clock_timestamp() - 2::bigint * heartbeat_timeout_ms * interval '1 ms'
       or heartbeat_at < clock_timestamp() - interval '1 min')
     order by number limit 100`;
-  const [row] = await sql<{ up: number; versions: string[]; orphans: number; open: number }[]>`
+  const [row] = await sql<
+    { up: number; timeoutMs: number; versions: string[]; orphans: number; open: number }[]
+  >`
     select (select count(*)::integer from ${schema}.pool
             where state in ('up', 'draining')
               and heartbeat_at >= clock_timestamp()
                 - least(heartbeat_timeout_ms, 60000) * interval '1 ms') as up,
+           (select min(heartbeat_timeout_ms) from ${schema}.pool
+            where state in ('up', 'draining')) as timeout_ms,
            (select coalesce(json_agg(version), '[]') from (
               select distinct version from ${schema}.pool
               where state in ('up', 'draining') limit 20) v) as versions,
@@ -219,6 +236,7 @@ async function readPools({ sql, schema }: Db) {
     silentPools,
     passedBy: passedBy ?? noPools.passedBy,
     poolsUp: row?.up ?? 0,
+    heartbeatTimeoutMs: row?.timeoutMs ?? null,
     poolVersions: row?.versions ?? [],
     orphanedLeases: row?.orphans ?? 0,
     openPostings: row?.open ?? 0,

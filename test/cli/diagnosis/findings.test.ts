@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { findingsOf } from "../../../src/cli/diagnosis/findings.ts";
+import type { Replication } from "../../../src/db/admin/replication.ts";
 import type { Health } from "../../../src/db/admin/health.ts";
 
 const well: Health = {
@@ -30,6 +31,8 @@ const well: Health = {
   blockers: [],
   silentPools: [],
   poolsUp: 1,
+  heartbeatTimeoutMs: 15_000,
+  replication: { timeline: 1, standbys: 1, isSynchronous: true, isPatroni: false },
   poolVersions: ["1.0"],
   orphanedLeases: 0,
   openPostings: 3,
@@ -41,6 +44,12 @@ const failing = (unposted: number, reason: string | null): Partial<Health> => ({
 });
 const setting = (name: string, value: string): Partial<Health> => ({
   settings: { ...well.settings, [name]: value },
+});
+const replicated = (change: Partial<Replication>): Partial<Health> => ({
+  replication: {
+    ...{ timeline: 1, standbys: 1, isSynchronous: true, isPatroni: false },
+    ...change,
+  },
 });
 const schema = (change: Partial<Health["schema"]>): Partial<Health> => ({
   schema: { ...well.schema, ...change },
@@ -73,6 +82,9 @@ test.each<[Partial<Health>, "problem" | "advice", RegExp]>([
   [{ isPooled: true }, "advice", /PgBouncer/],
   [{ connections: { used: 91, most: 100 } }, "advice", /91 of 100 connections/],
   [{ connections: { used: 98, most: 100 } }, "problem", /98 of 100 connections/],
+  [replicated({ isSynchronous: false }), "advice", /loses the newest postings/],
+  [replicated({ standbys: 0 }), "advice", /may wait forever/],
+  [replicated({ isPatroni: true }), "advice", /pools stop their jobs after 12 s/],
   [{ clockSkewMs: -90_000 }, "advice", /90 s ahead of the server's/],
   [{ clockSkewMs: 90_000 }, "advice", /90 s behind the server's/],
   [{ oldestTransaction: 1_500_000_000 }, "problem", /1,500,000,000 transactions old/],
