@@ -1,6 +1,5 @@
 import type { Health } from "../../db/admin/health.ts";
 import type { Replication } from "../../db/admin/replication.ts";
-import { pluralize } from "../output/pluralize.ts";
 import { advice, type Finding } from "./finding.ts";
 
 /** Patroni's default `ttl`: it replaces a dead primary after that at the latest. */
@@ -11,7 +10,9 @@ export function replicationText({ timeline, standbys, isSynchronous }: Replicati
   const way = isSynchronous ? "synchronous" : "asynchronous";
   return [
     ...(timeline === null ? [] : [`timeline ${timeline}`]),
-    standbys === 0 ? "no standby" : `${pluralize(standbys, "standby")}, ${way} replication`,
+    standbys === 0
+      ? "no standby"
+      : `${standbys} ${standbys === 1 ? "standby" : "standbys"}, ${way} replication`,
   ].join(", ");
 }
 
@@ -39,8 +40,8 @@ export function replicationFindings(health: Health): Finding[] {
       isShort &&
       advice(
         "failover",
-        `Patroni takes up to 30 s (ttl, by default) to replace a dead server, and pools stop their ` +
-          `jobs after ${Math.round((heartbeatTimeoutMs ?? 0) * 0.8) / 1_000} s without it`,
+        `Patroni takes up to 30 s (ttl, by default) to replace a dead server, and pools stop ` +
+          `their jobs after ${Math.round((heartbeatTimeoutMs ?? 0) * 0.8) / 1_000} s without it`,
         "for long jobs, start pools with --heartbeat-timeout 60s, or --on-database-lost finish",
       ),
   ];
