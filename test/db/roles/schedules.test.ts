@@ -85,9 +85,12 @@ test("a flow is posted for its poster, with the limits of that role", async () =
   await roles.grant("ada", "poster");
   await add(more);
   await roles.grant("ada", "poster", { maxOpen: 1 });
-  expect(await ada.sql`select outcome, reason from pdoflow.run_schedule('hers')`).toMatchObject([
-    { outcome: "refused", reason: expect.stringContaining("limit of 1 open postings") },
-  ]);
+  await makeDue();
+  await fireDue(pool);
+  const [last] = await ada.sql`select outcome, reason from pdoflow.fires order by fired_at desc`;
+  expect(last).toEqual({
+    ...{ outcome: "refused", reason: expect.stringContaining("limit of 1 open postings") },
+  });
   expect(await posters()).toEqual([]);
 });
 

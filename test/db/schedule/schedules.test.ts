@@ -13,7 +13,6 @@ import {
   refusal,
   takeAll,
   untilBlocked,
-  untilBlockedOrDone,
 } from "../engine.ts";
 
 const freshQueue = queueOfFile();
@@ -104,22 +103,6 @@ describe("row 27: a schedule that is deleted while it fires", () => {
     expect(await db.sql`select from pdoflow.fire`).toHaveLength(0);
     expect(await postings(db)).toEqual([]);
   });
-});
-
-test("27: a schedule is deleted while a fire runs: that posting goes on", async () => {
-  await using db = await freshQueue();
-  await add(db, "every 10m");
-  await pass(db, "10 min");
-  await using other = await openTransaction(db);
-  await fire(other);
-  const deleting = Promise.resolve(db.sql`select pdoflow.delete_schedule('nightly')`);
-  await untilBlockedOrDone(db, deleting);
-  await other.sql`commit`;
-  await deleting;
-  expect(await db.sql`select from pdoflow.schedule union all select from pdoflow.fire`).toEqual(
-    [] as never,
-  );
-  expect(names(await takeAll(db, await newPool(db)))).toEqual(["1/0"]);
 });
 
 describe("times that were missed", () => {
