@@ -261,7 +261,10 @@ begin
               'keepsResults', 'keepsOutput', 'keepMs', 'onEnd', 'onFailure'])
               and not (key in ('deadline', 'startBy')
                        and jsonb_typeof(p_options -> key) = 'number'));
-  if v_key is not null then
+  if v_key in ('deadline', 'startBy') then
+    perform pdoflow.refuse_option(v_key, 'a time after posting, such as 6h, in milliseconds',
+                                  p_options -> v_key);
+  elsif v_key is not null then
     raise exception 'option %: %', v_key, p_fault using errcode = 'PF002';
   elsif jsonb_typeof(p_options -> 'priority') = 'array' then
     perform pdoflow.refuse_option('priority', 'one number', p_options -> 'priority');

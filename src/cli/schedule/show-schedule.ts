@@ -65,7 +65,7 @@ function facts(schedule: ScheduleRow): (readonly [what: string, text: string])[]
   const count = isPrune ? "" : `, ${pluralize(jobCount, flowName === null ? "job" : "stage")}`;
   const options = Object.entries(schedule.options)
     .filter(([name]) => name !== "osUser" && !isPrune)
-    .map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`);
+    .map(([name, value]) => optionText(name, value));
   return [
     ["time", `${timing}${words === null ? "" : `, ${words}`}, ${zone}`],
     [isPrune ? "runs" : "posts", `${workText(schedule)}${count}, as ${schedule.poster}`],
@@ -75,6 +75,13 @@ function facts(schedule: ScheduleRow): (readonly [what: string, text: string])[]
     ["missed", missedTexts[missed] ?? missed],
     ...(until === null ? [] : [["until", localText(until)] as const]),
   ];
+}
+
+function optionText(name: string, value: unknown): string {
+  if (typeof value === "number" && /Ms$|^(startBy|deadline)$/.test(name)) {
+    return `${name.replace(/Ms$/, "")} ${durationText(value)}`;
+  }
+  return `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`;
 }
 
 const overlapTexts: Readonly<Record<string, string>> = {

@@ -57,11 +57,12 @@ export function commandTexts(command: CommandClass<CliContext>): CommandText[] {
 
 /** The options and operands that the fields of a command register with clipanion. */
 function definitionsOf(command: CommandClass<CliContext>) {
+  const name = command.paths?.[0]?.join(" ") ?? "";
   const options: OptionText[] = [];
   const operands: string[] = [];
   const builder = {
     addOption: (option: NewOption, isList: boolean) => {
-      if (option.hidden !== true) options.push({ ...optionText(option), isList });
+      if (option.hidden !== true) options.push({ ...optionText(option, name), isList });
     },
     addPositional: ({ name, required }: NewOperand) =>
       operands.push(required === false ? `[${name}]` : `<${name}>`),
@@ -108,13 +109,14 @@ const paragraphs = (text: string): string[] =>
     .map((paragraph) => paragraph.replace(/\s+/g, " ").trim())
     .filter((paragraph) => paragraph !== "");
 
-function optionText({ names, description = "", arity = 0 }: NewOption) {
+function optionText({ names, description = "", arity = 0 }: NewOption, command: string) {
   const name = names.at(-1) ?? "";
-  return { names, value: arity === 0 ? null : (valueNames[name] ?? "VALUE"), description };
+  const value = valueNames[`${command} ${name}`] ?? valueNames[name] ?? "VALUE";
+  return { names, value: arity === 0 ? null : value, description };
 }
 
 const duration = "DURATION";
-/** The names of option values; the default is VALUE. */
+/** The names of option values, also of one command; the default is VALUE. */
 const valueNames: Readonly<Record<string, string>> = {
   ...Object.fromEntries(optionList.flatMap(({ flag }) => (flag ? [[flag.name, flag.value]] : []))),
   "--after": "POSTING",
@@ -181,4 +183,12 @@ const valueNames: Readonly<Record<string, string>> = {
   "--until": "P%",
   "--with": "JSON",
   "--worker-user": "USER",
+  "schedule add --zone": "ZONE",
+  "schedule add --jitter": duration,
+  "schedule add --overlap": "WHAT",
+  "schedule add --missed": "WHAT",
+  "schedule add --until": "TIME",
+  "schedule backfill --from": "TIME",
+  "schedule backfill --to": "TIME",
+  "schedule next --zone": "ZONE",
 };

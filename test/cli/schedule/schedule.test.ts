@@ -63,6 +63,10 @@ describe("schedule add", () => {
     [["x", "@daily", "--", "post", "work.ts#main", "--gather", "1"], "arguments of their own"],
     [["x", "@daily", "--", "post", "work.ts#main", "--expand", "1"], "arguments of their own"],
     [["x", "@daily", "--", "post", "work.ts#none", "--no-args", "--wait"], "--wait"],
+    [
+      ["x", "@daily", "--", "post", "work.ts#none", "--no-args", "--deadline", "18:00"],
+      "such as 6h",
+    ],
     [["x", "@daily", "--overlap", "no", "--", "post", "work.ts#none", "--no-args"], "skip, queue"],
   ])("%j is refused, and nothing is kept", async (words, why) => {
     const before = await db.db.sql`select from pdoflow.posting`;
@@ -100,17 +104,24 @@ test("schedule list, next and history", async () => {
 });
 
 test("schedule show tells when it fires and what it posts, on one screen", async () => {
-  await nightly("--zone", "Europe/Berlin", "--jitter", "5m");
+  const work = ["--", "post", "work.ts#none", "--no-args", "--start-by", "90m"];
+  await add("nightly", "0 2 * * *", "--zone", "Europe/Berlin", "--jitter", "5m", ...work);
   await cli.run("schedule", "run", "nightly");
   const { out } = await cli.run("schedule", "show", "nightly");
   expect(out).toContain("0 2 * * *, every day at 02:00, Europe/Berlin");
   expect(out).toContain("work.ts#none, 1 job, as ");
   expect(out).toContain("up to 5m");
+  expect(out).toContain("startBy 90m");
   expect(out).toMatch(/next +20\d\d/);
   expect(out).toMatch(/posted by hand +\d+/);
   expect(out.split("\n").length).toBeLessThan(24);
   const shown = JSON.parse((await cli.run("schedule", "show", "nightly", "--json")).out);
-  expect(shown).toMatchObject({ name: "nightly", jitterMs: 300_000, jobCount: 1, options: {} });
+  expect(shown).toMatchObject({
+    name: "nightly",
+    jitterMs: 300_000,
+    jobCount: 1,
+    options: { startBy: 5_400_000 },
+  });
   expect(shown).toMatchObject({ next: [{}, {}, {}].map(() => expect.stringMatching(/Z$/)) });
 });
 
