@@ -11,6 +11,8 @@ const batchMax = 512;
 const waitingMax = 4_096;
 const everyMs = 5_000;
 const answerMs = 10_000;
+/** When the pool has ended, the last spans may take this long. */
+const lastMs = 3_000;
 
 export interface SenderOptions {
   settings: TraceSettings;
@@ -31,11 +33,12 @@ export class SpanSender implements AsyncDisposable {
   #waiting: AttemptSpan[] = [];
   #sending: Promise<void> | null = null;
   #hasFailed = false;
+  readonly #end = new AbortController();
   readonly #timer = setInterval(() => void this.#flush(), everyMs);
 
   constructor(options: SenderOptions) {
     this.#options = options;
-    this.#link = new Link(options.target, { deadlineMs: answerMs });
+    this.#link = new Link(options.target, { deadlineMs: lastMs });
   }
 
   add(spans: readonly AttemptSpan[]): void {
@@ -76,7 +79,7 @@ export class SpanSender implements AsyncDisposable {
       method: "POST",
       headers: { ...settings.headers, "content-type": "application/json" },
       body: JSON.stringify(traceRequest(spans, resource, { name: "pdoflow", version })),
-      signal: AbortSignal.timeout(answerMs),
+      signal: AbortSignal.any([AbortSignal.timeout(answerMs), this.#end.signal]),
       redirect: "error",
     });
     await reply.arrayBuffer();
@@ -86,8 +89,10 @@ export class SpanSender implements AsyncDisposable {
   /** Sends what is left, as far as the collector answers. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    const timer = setTimeout(() => this.#end.abort(new Error("the pool has ended")), lastMs);
     await this.#sending;
     await this.#flush();
+    clearTimeout(timer);
     this.counts.dropped += this.#waiting.length;
     if (this.counts.dropped > 0) this.#options.log(`${this.counts.dropped} spans were dropped`);
     await this.#link.close();

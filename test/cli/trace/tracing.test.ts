@@ -115,6 +115,20 @@ test("a collector that does not answer costs no job, and the lost spans are coun
   expect(err).toContain("pool: 3000 spans were dropped\n");
 });
 
+test("a collector that hangs does not keep a pool from ending", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("jobs.ts", jobs);
+  await cli.run("post", "jobs.ts#double", "--each", "1-5");
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Promise(() => {}) });
+  const { code, err } = await cli.run(
+    ...["pool", "--once", "--max-workers", "1", "--otlp", `http://127.0.0.1:${server.port}`],
+  );
+  void server.stop(true);
+  expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining("5 spans were dropped") });
+  expect(err).toContain("spans are dropped: the pool has ended");
+});
+
 test("no collector is named, so nothing is traced", () => {
   expect(traceSettings({ otlp: undefined, share: 1 }, {})).toBeNull();
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://a:4318", OTEL_SDK_DISABLED: "true" };
