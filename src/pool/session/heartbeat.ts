@@ -22,6 +22,8 @@ export interface HeartbeatListener {
   report(db: Db): Promise<void>;
   /** Opens postings that need not wait for others any longer. */
   pollEdges(): Promise<void>;
+  /** Notifies the receivers of postings that came to rest, until `isOver`. */
+  notify(isOver: () => boolean): Promise<void>;
   /** Begins a prune that is due. */
   pollPrune(): Promise<void>;
   /** Whether it waits for jobs. */
@@ -71,6 +73,7 @@ export class Heartbeat {
   #isStopped = false;
   #beating: Promise<void> | null = null;
   #firing: Promise<void> | null = null;
+  #notifying: Promise<void> | null = null;
   #lastSentAt = performance.now();
   /** Whether the database knows that the pool waits, or will after the statements already sent. */
   #hasReportedWaiting = false;
@@ -94,6 +97,7 @@ export class Heartbeat {
     clearTimeout(this.#silenceTimer);
     await this.#beating;
     await this.#firing;
+    await this.#notifying;
   }
 
   /** When the last heartbeat was sent that was answered (performance clock). */
@@ -188,6 +192,7 @@ export class Heartbeat {
     await this.#link.ask((db) => startDue(db)); // a busy pool does not ask when
     this.#firing ??= this.#fireDue();
     await this.#listener.pollEdges();
+    this.#notifying ??= this.#notify();
     await this.#listener.pollPrune();
   }
 
@@ -199,6 +204,17 @@ export class Heartbeat {
       this.#listener.onError(error);
     } finally {
       this.#firing = null;
+    }
+  }
+
+  /** While heartbeats go on, too: many postings may have ended at once. */
+  async #notify(): Promise<void> {
+    try {
+      await this.#listener.notify(() => this.#isStopped);
+    } catch (error) {
+      this.#listener.onError(error);
+    } finally {
+      this.#notifying = null;
     }
   }
 

@@ -64,7 +64,7 @@ export async function closeLinks({ claims, work, side }: Links): Promise<void> {
 export interface SessionOptions extends NewPool, ClaimerOptions {}
 
 export interface SessionListener
-  extends Omit<HeartbeatListener, "report" | "pollEdges">, RecorderListener {
+  extends Omit<HeartbeatListener, "report" | "pollEdges" | "notify">, RecorderListener {
   /** The counts of the pool. */
   meter: Meter;
   /** The number of workers that have a job. */
@@ -127,6 +127,7 @@ export class Session {
       ...listener,
       report: (db) => this.#report(db),
       pollEdges: () => this.settler.poll(),
+      notify: (isOver) => this.settler.notify(isOver),
     });
   }
 

@@ -1,6 +1,6 @@
-import { notifyNext } from "../../db/engine/notifications.ts";
 import { settle, settleNext } from "../../db/engine/settle.ts";
 import type { Link } from "../link/link.ts";
+import { Notifier } from "./notifier.ts";
 
 /** The connections for outcomes and for housekeeping. */
 interface SettlerLinks {
@@ -16,13 +16,13 @@ export class Settler {
   readonly #links: SettlerLinks;
   /** The last posting whose edges were polled. */
   #polledTo = 0;
-  /** The last waiting posting that was checked for a notification. */
-  #notifiedTo = 0;
+  readonly #notifier: Notifier;
   #begun = 0;
   #ended = 0;
 
   constructor(links: SettlerLinks) {
     this.#links = links;
+    this.#notifier = new Notifier(links.side);
   }
 
   /** How often it has begun to settle, and how often that has ended; without {@link settleAll}. */
@@ -38,21 +38,20 @@ export class Settler {
   /** Settles all postings, and notifies; returns how many can run because of that. */
   async settleAll(): Promise<number> {
     const settled = await this.#links.work.ask((db) => settle(db, null));
-    const { posted } = await this.#links.work.ask((db) => notifyNext(db, 0));
-    return settled + posted;
+    return settled + (await this.#notifier.notify(() => false));
   }
 
-  /**
-   * Settles the next 1,000 waiting postings, for what a lost NOTIFY has missed, and for starts; and
-   * notifies receivers.
-   */
+  /** Settles the next 1,000 waiting postings: what a lost NOTIFY has missed, and starts. */
   async poll(): Promise<void> {
     await this.#counted(async () => {
       const { lastId } = await this.#links.side.ask((db) => settleNext(db, null, this.#polledTo));
       this.#polledTo = lastId ?? 0;
     });
-    const after = this.#notifiedTo;
-    this.#notifiedTo = (await this.#links.side.ask((db) => notifyNext(db, after))).lastId;
+  }
+
+  /** Notifies the receivers of what came to rest, until `isOver`. */
+  async notify(isOver: () => boolean): Promise<void> {
+    await this.#counted(() => this.#notifier.notify(isOver));
   }
 
   async #counted(work: () => Promise<unknown>): Promise<void> {

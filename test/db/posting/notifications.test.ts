@@ -4,7 +4,6 @@ import { expect, test } from "bun:test";
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { draftChild } from "../../../src/db/engine/children.ts";
 import { retryFailed } from "../../../src/db/engine/control.ts";
-import { notifyNext } from "../../../src/db/engine/notifications.ts";
 import { finishPostings, recordRuns, runOf } from "../../../src/db/engine/outcomes.ts";
 import { settle } from "../../../src/db/engine/settle.ts";
 import { startDue } from "../../../src/db/engine/starts.ts";
@@ -16,6 +15,7 @@ import { flowState } from "../../../src/domain/flow-status.ts";
 import { Notification, notificationEntryPoint } from "../../../src/domain/notification.ts";
 import type { Edge } from "../../../src/domain/option-values.ts";
 import { parse } from "../../../src/domain/parse.ts";
+import { Notifier } from "../../../src/pool/session/notifier.ts";
 import {
   cancel,
   entryPoint,
@@ -49,9 +49,13 @@ async function runAll(db: Db, failing = 0): Promise<void> {
   await settle(db, null);
 }
 
+/** As the heartbeat of a pool does it; returns the number of notifications. */
+const notify = (db: Db): Promise<number> =>
+  new Notifier({ ask: async (statement) => await statement(db) }).notify(() => false);
+
 /** What has been posted since the last call, as in "end: posting 1 failed 1". */
 async function notified(db: Db): Promise<string[]> {
-  await notifyNext(db, 0);
+  await notify(db);
   const rows = await db.sql<{ id: number; args: string }[]>`
     select p.id, j.args from pdoflow.posting p join pdoflow.job j on j.posting_id = p.id
     where p.entry_point = ${notificationEntryPoint} order by p.id`;
@@ -73,9 +77,9 @@ test("a posting that ends is reported once, also by pools that notify at the sam
   const id = await postJobs(db, 2, both);
   expect(await notified(db)).toEqual([]);
   await runAll(db);
-  const posted = await Promise.all([notifyNext(db, 0), notifyNext(other, 0), notifyNext(db, 0)]);
+  const posted = await Promise.all([notify(db), notify(other), notify(db)]);
   await other.close();
-  expect(posted.reduce((sum, each) => sum + each.posted, 0)).toBe(1);
+  expect(posted.reduce((sum, each) => sum + each, 0)).toBe(1);
   expect(await notified(db)).toEqual([`end: posting ${id} done 1`]);
 });
 
@@ -83,7 +87,7 @@ test("the report has the counts and the largest groups of failures, and no argum
   await using db = await freshQueue();
   const id = await postJobs(db, 3, { ...both, name: "night" });
   await runAll(db, 2);
-  await notifyNext(db, 0);
+  await notify(db);
   const [row] = await db.sql<
     { args: string }[]
   >`select args from pdoflow.job where posting_id > ${id}`;

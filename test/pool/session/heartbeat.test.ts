@@ -15,6 +15,7 @@ const listener = {
   ...{ running: () => [], isWaiting: () => false, output: () => [] },
   report: async () => {},
   pollEdges: async () => {},
+  notify: async () => {},
   pollPrune: async () => {},
   ...{ onBeat: () => {}, onRescue: () => {} },
 };
@@ -72,6 +73,30 @@ test("heartbeats go on while many schedules fire", async () => {
     statements.lastIndexOf("pool_fire_due"),
   );
   expect(between.filter((name) => name === "pool_heartbeat").length).toBeGreaterThan(0);
+  await heartbeat.stop();
+  await link.close();
+});
+
+test("heartbeats go on while the receivers of many notifications are notified", async () => {
+  await using database = await freshDatabase();
+  const poolId = await registerPool(database.db, pool);
+  const link = new Link(database.db.target, { deadlineMs: 20_000 });
+  const [begun, held, third] = [0, 1, 2].map(() => Promise.withResolvers<void>());
+  let beats = 0;
+  const heartbeat = new Heartbeat(link, poolId, pool.heartbeatTimeoutMs, {
+    ...listener,
+    notify: async () => {
+      begun?.resolve();
+      await held?.promise;
+    },
+    onBeat: () => void (++beats === 3 && third?.resolve()),
+    ...{ onLost: () => {}, onSilence: () => {}, onError: (error) => third?.reject(error) },
+  });
+  await heartbeat.start();
+  await begun?.promise;
+  const news = setInterval(() => heartbeat.hurry(), 20);
+  await third?.promise.finally(() => clearInterval(news));
+  held?.resolve();
   await heartbeat.stop();
   await link.close();
 });
