@@ -16,7 +16,7 @@ export const resources: Case = {
   target: "under 5 µs a job; over 95 % of the achievable, large jobs within twice their FIFO start",
   async run(bench) {
     const { server, cores } = bench;
-    const jobs = bench.jobs(1_000_000, 20_000);
+    const jobs = bench.jobs(1_000_000, 200_000);
     const rounds = bench.rounds(5, 2);
     const database = await server.database("resources");
     const drain = async (needs: readonly string[]): Promise<number> => {

@@ -164,9 +164,8 @@ export const postingOptions = {
     flag: { name: "--needs", value: "LIST", kind: "needs", isPostOnly: true },
     help:
       "what each job takes of a pool, such as cpus=4,mem=8G,gpu=1, and what the pool must have, " +
-      "such as mem>=16G or model=a100",
+      "such as mem>=16G or model=a100 (docs/resources.md)",
     signed: "or stricter",
-    api: "sql",
   },
   /** Stop the posting when N of its jobs have permanently failed (default: no limit). */
   maxFailures: {

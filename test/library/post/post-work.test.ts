@@ -37,6 +37,16 @@ test("post posts one job, by function or by entry point", async () => {
   ]);
 });
 
+test("needs are amounts that jobs take, which are checked before posting", async () => {
+  await using database = await freshDatabase();
+  const options = { root, db: database.url };
+  await post(scale, [1, 2, "a"], { ...options, needs: [["gpu", "=", 0.5]] });
+  const rows = await database.sql`select needs::text from pdoflow.route order by id`;
+  expect(rows.map(({ needs }) => JSON.parse(needs))).toEqual([[["gpu", "=", 0.5]]]);
+  const wrong = post(scale, [1, 2, "a"], { ...options, needs: [["gpu", "=", 1.5]] });
+  await expect(wrong).rejects.toThrow("a share of one gpu such as 0.5");
+});
+
 test("keyword objects alone are the one argument", async () => {
   await using database = await freshDatabase();
   const posting = await postWork(named, [], [{ seed: 1 }], { root, db: database.url });
