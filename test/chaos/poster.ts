@@ -3,6 +3,7 @@ import { insertPosting, type JobsToPost } from "../../src/db/posting/insert.ts";
 import { type Arena, jobsFolder } from "./arena.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Dice } from "./dice.ts";
+import { parseNeeds } from "../../src/domain/capabilities.ts";
 import type { Edge } from "../../src/domain/option-values.ts";
 import { type Sweep, sweepOf } from "../../src/domain/sweep.ts";
 
@@ -13,6 +14,8 @@ interface Kind {
   jobs: readonly [least: number, most: number];
   argument?: (dice: Dice) => number;
   flags?: Readonly<Record<string, number>>;
+  /** What its jobs take of their pool. */
+  needs?: string;
   /** Its jobs kill their worker, and with it unreported results of that worker. */
   isRough?: boolean;
 }
@@ -32,6 +35,15 @@ const kinds: readonly Kind[] = [
     flags: { maxAttempts: 4, backoff: 50 },
   },
   { name: "dies", weight: 1, jobs: [2, 20], ...rough },
+  { name: "quick", weight: 1, jobs: [1, 2500], needs: "cpus=2" },
+  {
+    name: "nap",
+    weight: 2,
+    jobs: [2, 60],
+    argument: (dice) => dice.whole(5, 50),
+    needs: "gpu=0.5",
+  },
+  { name: "dies", weight: 1, jobs: [2, 10], ...rough, needs: "gpu=1" },
   { name: "exits", weight: 1, jobs: [2, 20], ...rough },
   { name: "prints", weight: 1, jobs: [2, 30], argument: (dice) => dice.whole(1, 300) },
   {
@@ -152,6 +164,7 @@ export class Poster {
     const flags = Object.entries(kind.flags ?? {}).flatMap(([name, value]) =>
       name === "maxAttempts" ? ["--max-attempts", String(value)] : [`--${name}`, `${value}ms`],
     );
+    if (kind.needs !== undefined) flags.push("--needs", kind.needs);
     const { program, folder } = this.#arena;
     const command = ["post", `jobs.ts#${kind.name}`, "-", "--root", jobsFolder];
     const child = Bun.spawn([program, ...command, `--priority=${priority}`, ...flags], {
@@ -188,6 +201,7 @@ export class Poster {
       priority,
       osUser: "chaos",
       after,
+      needs: kind.needs === undefined ? [] : [...parseNeeds(kind.needs)],
       ...(maxAttempts === undefined ? {} : { maxAttempts }),
       ...(backoff === undefined ? {} : { backoffMs: backoff }),
       ...(timeout === undefined ? {} : { timeoutMs: timeout }),

@@ -91,7 +91,8 @@ export class Seat {
     this.#isKilled = false;
     this.#askedAt = null;
     this.#lastLines = [];
-    const pool = ["pool", "--env", "CHAOS_JOURNAL", "--root", jobsFolder];
+    const resource = ["--resource", "gpu=0,1"];
+    const pool = ["pool", "--env", "CHAOS_JOURNAL", "--root", jobsFolder, ...resource];
     return Bun.spawn([this.#arena.program, ...pool, ...this.#flags], {
       cwd: this.#arena.folder,
       env: this.#arena.environment(this.proxy?.url),
