@@ -313,7 +313,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
       this.context.attempts.onTerminated(termination, details, process.pid);
     }
     this.#takeOver(lost ? without(runs, lost) : runs);
-    if (slot.isReady) this.#shares.assign(this.jobs.lists);
+    if (slot.isReady) this.#shares.assign(this.jobs.lists, { startsMissing: true });
     this.#slots.replace(slot, reason.message);
     this.fill();
     this.context.supply.onFreed();

@@ -66,20 +66,25 @@ export class Shares {
     return slot.holdsShare && classOf(slot) === this.classOf(run);
   }
 
-  /** Gives workers without jobs what the next jobs take, in the order of the jobs. */
-  assign(lists: readonly RunList[]): void {
+  /**
+   * Gives workers without jobs what the next jobs take, in the order of the jobs. Starts missing
+   * workers only with `startsMissing`: starts that fail are repeated less and less often.
+   */
+  assign(lists: readonly RunList[], { startsMissing } = { startsMissing: false }): void {
     const { slots } = this.#context;
+    const mayAdd = () => startsMissing && slots.isMissingAny;
     const spare = new Set([...slots].filter((slot) => isSpare(slot)));
     const waiting = [...spare].filter((slot) => slot.holdsShare);
     for (const { first, count } of lists) {
-      if (spare.size === 0 && !slots.isMissingAny) return;
+      if (spare.size === 0 && !mayAdd()) return;
       if (!first) continue;
       const key = this.classOf(first);
       for (let left = Math.min(count, this.#context.room(first)); left > 0; left--) {
+        // First one that is ready: another one takes a while to start.
         const slot =
+          [...spare].find((each) => each.isReady && classOf(each) === key && this.#hold(each)) ??
           take(waiting, (each) => classOf(each) === key) ??
-          [...spare].find((each) => classOf(each) === key && this.#hold(each)) ??
-          this.#start(first, spare);
+          this.#start(first, spare, mayAdd());
         if (!slot) break;
         spare.delete(slot);
       }
@@ -87,17 +92,20 @@ export class Shares {
   }
 
   /** Starts a worker with a new share, if there is one, in place of one that is spare. */
-  #start(first: JobRun, spare: Set<WorkerSlot>): WorkerSlot | null {
+  #start(first: JobRun, spare: Set<WorkerSlot>, mayAdd: boolean): WorkerSlot | null {
     const { slots } = this.#context;
     const free = [...spare].filter((slot) => !slot.holdsShare);
-    if (free.length === 0 && !slots.isMissingAny) return null;
+    if (free.length === 0 && !mayAdd) return null;
     const counts = this.#countsOf(first);
+    // The first one of them that is ready gets the job.
+    const areStarting = free.some((slot) => slot.share === null && !slot.isReady);
+    if (counts === null && areStarting) return null;
     const share = counts === null ? null : this.#ledger.take(counts);
     if (counts === null ? !this.#ledger.takeAgain(plainShare) : share === null) return null;
     // They may still use the devices.
     const [victim, ...others] = free
       .filter((slot) => share && overlap(slot, share))
-      .concat(slots.isMissingAny ? [] : free.filter((slot) => !share || !overlap(slot, share)));
+      .concat(mayAdd ? [] : free.filter((slot) => !share || !overlap(slot, share)));
     for (const other of others) {
       if (share && overlap(other, share)) {
         spare.delete(other);
