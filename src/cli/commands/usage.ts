@@ -10,7 +10,7 @@ import {
   usageGroups,
   type UsageSum,
 } from "../../db/read/usage.ts";
-import { formatNeed, type Needs } from "../../domain/capabilities.ts";
+import { formatNeed, isCommandNeed, type Needs } from "../../domain/capabilities.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { orList } from "../../domain/states.ts";
 import {
@@ -147,6 +147,7 @@ function textOf(row: PostingUsage): string {
   const asked = askedIn(needs);
   const cores = coresOf(row);
   const unmeasured = attempts - measured;
+  const wanted = needs.filter((need) => !isCommandNeed(need));
   const lines: [name: string, text: string | null][] = [
     ["attempts", `${pluralize(attempts, "attempt")} took ${span(wallMs)} in all`],
     ["not measured", unmeasured === 0 ? null : pluralize(unmeasured, "attempt")],
@@ -154,7 +155,7 @@ function textOf(row: PostingUsage): string {
     ["memory", row.peakBytes === null ? "not measured" : memoryText(row, asked.memBytes)],
     ["read", row.readBytes === null ? "not measured" : bytes(row.readBytes)],
     ["written", row.writtenBytes === null ? "not measured" : bytes(row.writtenBytes)],
-    ["asked for", needs.length === 0 ? "nothing: 1 cpu" : needs.map(formatNeed).join(",")],
+    ["asked for", wanted.length === 0 ? "nothing: 1 cpu" : wanted.map(formatNeed).join(",")],
     ["suggestion", suggestionOf(row)],
   ];
   const shown = lines.flatMap(([name, text]) =>
