@@ -3,10 +3,12 @@ import { expect, test } from "bun:test";
 import type { Db } from "../../../src/db/connection/connect.ts";
 import {
   sendHeartbeat,
+  isPoolGone,
   markDraining,
   registerPool,
   endPool,
 } from "../../../src/db/engine/pools.ts";
+import { releaseUnknown } from "../../../src/db/engine/release.ts";
 import { readPools } from "../../../src/db/read/snapshot.ts";
 import {
   commit,
@@ -147,6 +149,28 @@ test("a pool counts itself, though its beat before was long ago", async () => {
   const pool = await newPool(db);
   await silence(db, pool);
   expect(await sendHeartbeat(db, pool, [])).toMatchObject({ slots: 1 });
+});
+
+test("O10: a pool whose row was lost does not take a later pool with its number for itself", async () => {
+  await using db = await freshQueue();
+  const lost = await newPool(db);
+  const number = await numberOf(db, lost);
+  await db.sql`delete from pdoflow.pool`; // as a failover does that loses its row
+  await db.sql.unsafe(`alter table pdoflow.pool alter column number restart with ${number}`);
+  const pool = await newPool(db);
+  expect(await numberOf(db, pool)).toBe(number);
+  await postJobs(db, 3);
+  await take(db, pool);
+  const calls = [
+    () => sendHeartbeat(db, lost, []),
+    () => take(db, lost),
+    () => releaseUnknown(db, lost, []),
+    () => endPool(db, lost),
+  ];
+  for (const call of calls) {
+    expect(isPoolGone(await call().catch((error: unknown) => error))).toBe(true);
+  }
+  expect([...(await db.sql`select active from pdoflow.lease`)]).toEqual([{ active: true }]);
 });
 
 test("O4: pools are shown that are alive, and those with outcomes refused lately", async () => {
