@@ -2,12 +2,11 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import type { Db } from "../../db/connection/connect.ts";
-import { findOfRuns } from "../../db/engine/routes.ts";
 import { readTrees } from "../../db/read/family.ts";
 import { watchPostings } from "../../db/read/posting-watch.ts";
 import { readEdges } from "../../db/read/edges.ts";
-import { type PostingCounts, readPostingCounts } from "../../db/read/status.ts";
-import { blockedText, type EdgeFacts, waitText } from "../../domain/edge-text.ts";
+import type { PostingCounts } from "../../db/read/status.ts";
+import { blockedText, type EdgeFacts } from "../../domain/edge-text.ts";
 import { Bell } from "../../domain/bell.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { waitsFor } from "../output/schema-parts.ts";
@@ -18,7 +17,7 @@ import { duration } from "../shell/flag-values.ts";
 import { reportFileOf, reportFlag, writeReport } from "../shell/report-writing.ts";
 import { PostingProgress } from "../shell/job-progress.ts";
 import { countSelected } from "../input/job-pages.ts";
-import { obstacleLines } from "../diagnosis/obstacles.ts";
+import { WaitHints } from "../diagnosis/wait-hints.ts";
 import { findSelected, readSelectors, type Selected } from "../input/select.ts";
 
 const Options = v.object({
@@ -34,10 +33,6 @@ const Options = v.object({
 });
 
 type Edges = ReadonlyMap<number, readonly EdgeFacts[]>;
-
-/** Long enough for a pool to start, and to refuse a posting. */
-const hintAfterMs = 1_500;
-const hintEveryMs = 5_000;
 
 interface WaitEnd {
   code: ExitCode;
@@ -125,7 +120,7 @@ export class WaitCommand extends PdoflowCommand {
       return this.any ? counts.some(isDone) : counts.every(isDone);
     };
     try {
-      const hints = new Hints((line) => this.say(`${this.json ? "" : "pdoflow wait: "}${line}`));
+      const hints = new WaitHints((line) => this.#hint(line));
       await watchPostings({
         check: async (db) => {
           const counts = await countSelected(db, this.tree ? await below(db, selected) : selected);
@@ -158,6 +153,10 @@ export class WaitCommand extends PdoflowCommand {
       clearTimeout(timer);
       offSignals();
     }
+  }
+
+  #hint(line: string): void {
+    this.say(`${this.json ? "" : "pdoflow wait: "}${line}`);
   }
 
   #interrupted(by: string, last: readonly PostingCounts[]): ExitCode {
@@ -225,70 +224,6 @@ function sentence(one: PostingCounts, edges: readonly EdgeFacts[]): string {
     ? ` (${reason ?? "no reason given"}; resume with: pdoflow resume ${id})`
     : "";
   return `posting ${id} is ${state}${stopped}: ${parts.join(", ") || "it has no jobs"}${why}`;
-}
-
-/** Reports why no pool runs the jobs, each reason once. */
-class Hints {
-  readonly #say: (line: string) => void;
-  readonly #said = new Set<string | number>();
-  #checkAt = performance.now() + hintAfterMs;
-
-  constructor(say: (line: string) => void) {
-    this.#say = say;
-  }
-
-  async check(db: Db, counts: readonly PostingCounts[]): Promise<void> {
-    if (performance.now() < this.#checkAt) return;
-    this.#checkAt = performance.now() + hintEveryMs;
-    const idle = counts.filter(({ isEnded, running }) => !isEnded && running === 0);
-    const upstreams = await this.#checkWaiting(db, idle);
-    const lines = await obstacleLines(
-      db,
-      [...idle, ...upstreams].map((one) => ({ id: one.id, jobs: one })),
-    );
-    for (const line of [...(await pausedLines(db, [...counts, ...upstreams])), ...lines]) {
-      this.#sayOnce(line);
-    }
-  }
-
-  /** Reports what postings wait for, and returns their unfinished upstreams. */
-  async #checkWaiting(db: Db, idle: readonly PostingCounts[]): Promise<PostingCounts[]> {
-    const waiting = idle.filter(({ waits }) => waits).map(({ id }) => id);
-    const edges = await readEdges(db, waiting);
-    for (const [id, own] of edges) this.#sayOnce(`posting ${id} waits for ${waitText(own)}`, id);
-    const unmet = [...edges.values()].flat().filter(({ state }) => state === "waiting");
-    const upstreams = await readPostingCounts(
-      db,
-      unmet.map(({ upstreamId }) => upstreamId),
-    );
-    for (const { id, state } of upstreams) {
-      if (state !== "errored_out") continue;
-      this.#sayOnce(
-        `posting ${id} was stopped because of failures; resume it with: pdoflow resume ${id}`,
-      );
-    }
-    return upstreams.filter(({ isEnded, running }) => !isEnded && running === 0);
-  }
-
-  #sayOnce(line: string, key: string | number = line): void {
-    if (!this.#said.has(key)) this.#say(line);
-    this.#said.add(key);
-  }
-}
-
-/** Paused postings end only after they were resumed. */
-async function pausedLines(db: Db, counts: readonly PostingCounts[]): Promise<string[]> {
-  const paused = counts.filter(({ state, isEnded }) => state === "paused" && !isEnded);
-  if (paused.length === 0) return [];
-  const ofRuns = await findOfRuns(
-    db,
-    paused.map(({ id }) => id),
-  );
-  return paused.map(({ id, reason }) => {
-    const why = reason === null ? "" : ` (${reason})`;
-    const command = ofRuns.includes(id) ? "pdoflow run --resume" : "pdoflow resume";
-    return `posting ${id} is paused${why}; resume it with: ${command} ${id}`;
-  });
 }
 
 /** The selected jobs, and all jobs of the postings below their postings. */

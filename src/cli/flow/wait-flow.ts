@@ -13,6 +13,7 @@ import {
   stateWithReason,
 } from "../../domain/flow-status.ts";
 import { jobStatuses } from "../../domain/states.ts";
+import { type AwaitedPosting, WaitHints } from "../diagnosis/wait-hints.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { duration } from "../shell/flag-values.ts";
@@ -53,13 +54,17 @@ export class FlowWaitCommand extends PdoflowCommand {
       Math.min(timeout ?? Infinity, 2 ** 31 - 1), // the longest timer: 24 days
     );
     const progress = new PostingProgress(this, "flow wait");
+    const mark = this.json ? "" : "pdoflow flow wait: ";
+    const hints = new WaitHints((line) => this.say(`${mark}${line}`));
     let last: StageStatus[] = [];
     try {
       await watchPostings({
         check: async (db) => {
           last = (await readStages(db, [id])).get(id) ?? [];
           progress.show(jobsEnded(last));
-          return isOver(last) ? true : undefined;
+          if (isOver(last)) return true;
+          await hints.check(db, last.filter(({ waits }) => !waits).map(awaited));
+          return undefined;
         },
         concerns: (posting) => posting === null || last.some((one) => one.id === posting),
         bell: new Bell(),
@@ -74,7 +79,7 @@ export class FlowWaitCommand extends PdoflowCommand {
       progress.end();
       const by: unknown = stop.signal.aborted ? stop.signal.reason : null;
       if (by === null) throw error;
-      this.say(`${this.json ? "" : "pdoflow flow wait: "}flow ${id} continues`);
+      this.say(`${mark}flow ${id} continues`);
       if (by === "timeout") {
         this.#report(id, last, false);
         await writeReport(this, report, { postings: [], flows: [id] });
@@ -101,6 +106,10 @@ export class FlowWaitCommand extends PdoflowCommand {
     return state === "done" ? exitCodes.ok : exitCodes.jobsFailed;
   }
 }
+
+const awaited = ({ id, state, isEnded, reason, waits, jobs }: StageStatus): AwaitedPosting => ({
+  ...{ id, state, isEnded, reason, waits, ...jobs },
+});
 
 function jobsEnded(stages: readonly StageStatus[]) {
   const sum = { ended: 0, total: 0, failed: 0 };

@@ -200,12 +200,16 @@ test("a failed stage blocks the stages that need it, and a retry goes on", async
   expect(await runAll(id)).toMatchObject({ code: 0 });
 });
 
-test("flow wait gives up after its timeout, and the flow continues", async () => {
+test("flow wait reports that no pool runs, gives up after its timeout, and the flow continues", async () => {
   const id = await posted(night());
-  const { code, err } = await cli.run("flow", "wait", id, "--timeout", "100ms");
+  const { code, err } = await cli.run("flow", "wait", id, "--timeout", "2500ms");
+  const [first] = await db.sql<{ id: number }[]>`
+    select id from pdoflow.posting where flow_id = ${id} and stage = 'square'`;
   expect({ code, err }).toEqual({
     code: 124,
     err:
+      `pdoflow flow wait: posting ${first?.id} waits because no pool is running; start one with: ` +
+      "pdoflow pool\n" +
       `pdoflow flow wait: flow ${id} continues\n` +
       "square open: 3 waiting\ntotal waiting: 1 waiting\nreport waiting: 1 waiting\n",
   });
