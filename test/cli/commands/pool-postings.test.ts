@@ -78,14 +78,14 @@ test("a pool of a name also runs later postings of that name", async () => {
 
 test("a posting that the pool can never run is an error with the command that can", async () => {
   await using cli = await openQueue();
-  await cli.post([1], "fn.ts#quick", "--needs", "gpu,mem>=16G");
+  await cli.post([1], "fn.ts#quick", "--needs", "gpu,mem>=16T");
   await cli.post([1], "fn.ts#quick", "--project", "other");
   const run = (...args: string[]) => cli.run("pool", "--once", "--max-workers", "1", ...args);
   expect(await run("--posting", "1")).toMatchObject({
     code: 2,
     err: expect.stringContaining(
-      "it needs gpu, mem>=16G, which this pool does not provide. " +
-        "Run: pdoflow pool --resource gpu=0 --resource mem=16G --posting 1",
+      "it needs gpu, mem>=16T, which this pool does not provide. " +
+        "Run: pdoflow pool --resource gpu=0 --resource mem=16T --posting 1",
     ),
   });
   expect(await run("--posting", "2", "--project", "mine")).toMatchObject({
@@ -95,7 +95,7 @@ test("a posting that the pool can never run is an error with the command that ca
   expect(await run("--posting", "9")).toMatchObject({ code: 4 });
   expect(await run("--posting", "1/7")).toMatchObject({ code: 2 });
   await cli.run("pause", "1");
-  const paused = await run("--posting", "1", "--resource", "gpu", "--resource", "mem=16G");
+  const paused = await run("--posting", "1", "--resource", "gpu", "--resource", "mem=16T");
   expect(paused.err).toContain("posting 1 is paused; resume it with: pdoflow resume 1");
   expect(await cli.states()).toEqual(["1 paused", "2 open"]);
 });
