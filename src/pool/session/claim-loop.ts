@@ -129,6 +129,7 @@ export class ClaimLoop {
   async #claim(session: Session, room: Room): Promise<void> {
     const { recoveries } = session;
     const settled = session.settler.counts.ended;
+    if (session.mayHaveFinishedInVain(performance.now())) this.#mayHaveUnknown = true;
     if (this.#mayHaveUnknown) this.#mayHaveUnknown = !(await session.releaseUnknown());
     const quietUntil = this.#isWoken ? null : this.#quietUntil;
     const notified = this.#notified;

@@ -91,6 +91,9 @@ export class Session {
    * time is void.
    */
   recoveries = 0;
+  /** The leases that it had when another server took over; null if all of them are over. */
+  #before: Set<number> | null = null;
+  #checkedAt = -Infinity;
   readonly #links: Links;
   readonly #pool: SessionOptions;
   readonly #heartbeatTimeoutMs: number;
@@ -207,6 +210,20 @@ export class Session {
   moved(): void {
     this.recoveries++;
     this.claimer = new Claimer(this.#links.claims, this.poolId, this.#pool);
+    this.#before = new Set(this.recorder.leases);
+  }
+
+  /**
+   * Whether leases may be active that this pool has finished: the other server may lack the last
+   * outcomes, so their jobs have to run again. True about once a second until all leases from
+   * before the move are over.
+   */
+  mayHaveFinishedInVain(now: number): boolean {
+    if (this.#before === null || now < this.#checkedAt + 1_000) return false;
+    this.#checkedAt = now;
+    const before = this.#before;
+    if (!this.recorder.leases.some((lease) => before.has(lease))) this.#before = null;
+    return true;
   }
 
   /** After its workers were stopped: records the remaining outcomes, and releases the rest. */
