@@ -47,6 +47,7 @@ test("H2: two pools fire each time once, also when one of them is killed", async
   ).toEqual(
     [1, 2, 3].map((hour) => ({ scheduledAt: at(hour), postings: 20, schedules: 20 })) as never,
   );
+  await until("the third pool", async () => (await db.sql`select from pdoflow.pool`).length === 3);
   for (const pool of [one, other]) pool.kill("SIGTERM");
   expect(await one.exited).toBe(0);
   expect(await other.exited).toBe(0);
