@@ -1,28 +1,21 @@
 // Two PostgreSQL servers under Patroni, with etcd, behind HAProxy: as Debian packages them.
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import * as v from "valibot";
 
 import { signal } from "../chaos/processes.ts";
+import { hasDebian } from "../debian-packages.ts";
 import { freePort } from "../free-port.ts";
 
 const programs = "/usr/lib/postgresql";
 const packages = ["patroni", "python3-etcd", "etcd-server", "haproxy", "postgresql"];
-const needed = ["/usr/bin/patroni", "/usr/bin/etcd", "/usr/sbin/haproxy"];
+const needed = ["/usr/bin/patroni", "/usr/bin/etcd", "/usr/sbin/haproxy", programs];
 const isRoot = process.getuid?.() === 0;
 
 /** Whether everything is there; as root, installs what is not. */
-export function hasPatroni(): boolean {
-  const has = () => needed.every((path) => existsSync(path)) && existsSync(programs);
-  if (has() || !isRoot || Bun.which("apt-get") === null) return has();
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const apt = (...args: string[]) => Bun.spawnSync(["apt-get", "-qq", ...args], { env });
-  apt("update");
-  apt("install", "-y", "--no-install-recommends", ...packages);
-  return has();
-}
+export const hasPatroni = (): Promise<boolean> => hasDebian(packages, needed);
 
 type Name = "a" | "b";
 

@@ -11,7 +11,7 @@ import { openCli } from "../binary/cli.ts";
 import { brokenInvariants } from "../db/invariants.ts";
 import { eventually, hasPatroni, openCluster } from "./cluster.ts";
 
-const isHere = hasPatroni();
+const isHere = await hasPatroni();
 if (!isHere) console.error("No tests with Patroni: they need root and apt-get, or its packages.");
 const size = 20;
 
