@@ -24,7 +24,8 @@ test.if(isHere)(
       `import { appendFileSync } from "node:fs";
       export async function noted(i: number) {
         await Bun.sleep(100);
-        appendFileSync("journal", i + " " + process.env.SLURM_ARRAY_TASK_ID + "\\n");
+        const line = [i, process.env.SLURM_ARRAY_TASK_ID, process.ppid].join(" ");
+        appendFileSync("journal", line + "\\n");
       }`,
     );
     const [program = ""] = cli.command;
@@ -60,12 +61,13 @@ test.if(isHere)(
       return lines.map((line) => line.split(" ").map(Number));
     };
     /** Posts, has `end` happen to a task that runs the jobs, and waits for all of them. */
-    const through = async (end: (task: string) => void) => {
+    const through = async (end: (task: string, pid: number) => void) => {
       const before = journal().length;
       const posting = await post();
       await until("ten jobs to have run", () => Promise.resolve(journal().length > before + 10));
-      const task = `${job}_${journal().at(-1)?.[1]}`;
-      end(task);
+      const [, number, pid = 0] = journal().at(-1) ?? [];
+      const task = `${job}_${number}`;
+      end(task, pid);
       expect(await doneOf(posting)).toBeLessThan(size);
       await until("all jobs", async () => (await doneOf(posting)) === size);
       return { task, outcomes: await outcomesOf(posting) };
@@ -90,9 +92,12 @@ test.if(isHere)(
     const retried = cancelled.outcomes.filter(({ state }) => state !== "done");
     expect(retried).toEqual(retried.length === 0 ? [] : [{ state: "retried", n: 1, used: 1 }]);
     await untilState(cancelled.task, "CANCELLED");
-    const killed = await through((task) => slurm.run("scancel", "--full", "-s", "KILL", task));
+    const killed = await through((_, pid) => process.kill(pid, "SIGKILL"));
     expect(killed.outcomes).toContainEqual(expect.objectContaining({ state: "done", n: size }));
     await untilState(killed.task, "FAILED");
+    expect(slurm.state(killed.task)).toMatchObject({ exit: "0:9" });
+    const lost = await db.sql`select from pdoflow.pool where state = 'lost'`;
+    expect(lost.length).toBe(1);
 
     const ran = journal().map(([i]) => i);
     const counts = Array.from({ length: size }, (_, i) => ran.filter((n) => n === i + 1).length);

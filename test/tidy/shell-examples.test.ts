@@ -29,11 +29,10 @@ const testOf: Readonly<Record<string, string>> = {
 const notRun: readonly (readonly [page: string, beginning: string, why: string])[] = [
   ["README.md", "git clone", "gets a copy of the repository that the test is in"],
   ["README.md", "export PDOFLOW_DATABASE_URL", "prepares a server that only its reader has"],
-  ["docs/cluster.md", "pdoflow up", "needs other machines; test/engines runs Slurm's script"],
-  ["docs/cluster.md", "pdoflow grant", "prepares a server that only its reader has"],
+  ["docs/cluster.md", "pdoflow up", "uses the reader's own server; README.md has the like"],
   ["docs/cluster.md", "for host in", "needs other machines"],
   ["docs/cluster.md", "sudo ", "needs systemd and root; test/engines has the unit checked"],
-  ["docs/cluster.md", "export PDOFLOW_DATABASE_URL", "needs Slurm; test/engines runs the script"],
+  ["docs/cluster.md", "export PDOFLOW_DATABASE_URL", "has a server that only its reader has"],
   ["docs/cluster.md", "wanted=", "needs Slurm; test/engines runs the script"],
   ["docs/library.md", "(cd /path/to/pdoflow", "installs from a clone; test/packages does it"],
   ["docs/metrics.md", "pdoflow pool --health 9470", "has a fixed port; test/cli/health asks pools"],
