@@ -47,9 +47,12 @@ test.if(isHere)(
         select done from pdoflow.posting where id = ${posting}`;
       return row?.done ?? 0;
     };
-    const outcomesOf = (posting: number) => db.sql<{ state: string; n: number; used: number }[]>`
-      select state::text, count(*)::int as n, max(attempt)::int as used
-        from pdoflow.outcome where posting_id = ${posting} group by state`;
+    const outcomesOf = async (posting: number) => {
+      const rows = await db.sql<{ state: string; n: number; used: number }[]>`
+        select state::text, count(*)::int as n, max(attempt)::int as used
+          from pdoflow.outcome where posting_id = ${posting} group by state`;
+      return [...rows];
+    };
     const untilState = (task: string, wanted: string) =>
       until(`${task} to be ${wanted}`, () =>
         Promise.resolve(slurm.state(task).state === wanted ? true : null),
