@@ -1,13 +1,12 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import * as v from "valibot";
 
-import { requirePrivate, textOf } from "../../db/settings/secret-file.ts";
 import { exitCodes, messageOf, PdoflowError } from "../../domain/errors.ts";
 import { didYouMean, similarNames } from "../../domain/similar.ts";
-import { requireOwned } from "../trust/keys.ts";
 import { parseNetwork } from "./addresses.ts";
+import { requireOwnFolder, textOfOwnFile } from "./own-file.ts";
 import { parseToml, type TomlDocument } from "./toml-lines.ts";
 
 /** Files of receivers have errors; the message has a line for each. It never quotes a value. */
@@ -111,7 +110,8 @@ const namePattern = /^[a-z][a-z0-9_-]{0,39}$/;
 const ending = ".toml";
 
 /**
- * The receivers in the files of a folder, such as notify.d/slack.toml.
+ * The receivers in the files of a folder, such as notify.d/slack.toml. Other names, folders and
+ * special files are ignored.
  *
  * @throws {ReceiverNotFound} there is no such folder, or no file in it.
  * @throws {ReceiverInvalid} with the errors of all files.
@@ -119,13 +119,13 @@ const ending = ".toml";
 export function readReceivers(folder: string): Receiver[] {
   let files: string[];
   try {
-    files = readdirSync(folder).filter((file) => file.endsWith(ending));
+    files = readdirSync(folder).filter((file) => isReceiverFile(folder, file));
   } catch (error) {
     throw new ReceiverNotFound(
       `expected a folder of receivers, found that ${folder} can't be read: ${messageOf(error)}`,
     );
   }
-  requireOwned(folder); // its files may name commands
+  requireOwnFolder(folder); // its files may name commands
   if (files.length === 0) {
     throw new ReceiverNotFound(
       `expected a file such as slack.toml in ${folder}, found none. Write one with the line ` +
@@ -143,12 +143,19 @@ export function readReceivers(folder: string): Receiver[] {
   return receivers;
 }
 
+/** Also a symlink that leads nowhere, so that its receiver is not missed silently. */
+function isReceiverFile(folder: string, file: string): boolean {
+  if (!file.endsWith(ending) || !namePattern.test(file.slice(0, -ending.length))) return false;
+  return statSync(join(folder, file), { throwIfNoEntry: false })?.isFile() ?? true;
+}
+
 /**
  * The receiver with this name.
  *
- * @throws {ReceiverNotFound} {ReceiverInvalid}
+ * @throws {ReceiverNotFound} {ReceiverInvalid} {InvalidInput} another user can change it.
  */
 export function readReceiver(folder: string, name: string): Receiver {
+  if (existsSync(folder)) requireOwnFolder(folder);
   const found = readFile(folder, name);
   if (!Array.isArray(found)) return found;
   throw new ReceiverInvalid(found);
@@ -161,9 +168,8 @@ function readFile(folder: string, name: string): Receiver | string[] {
     const rule = "up to 40 of a-z, 0-9, _ and -, a letter first";
     return [`${file}: expected a file named with ${rule}, found "${name}"`];
   }
-  const text = textOf(file);
+  const text = textOfOwnFile(file);
   if (text === null) throw new ReceiverNotFound(`there is no receiver ${file}.`);
-  requirePrivate(file);
   const document = parseToml(text);
   if ("problem" in document) {
     const line = 'a line such as url = "https://example.com/hook"';

@@ -176,7 +176,7 @@ interface Failed extends WebhookAnswer {
 function retryAfterMs({ headers }: IncomingMessage): number | null {
   const text = headers["retry-after"];
   if (text === undefined) return null;
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
   const at = Date.parse(text);
   return Number.isNaN(at) ? null : Math.max(at - Date.now(), 0);
 }

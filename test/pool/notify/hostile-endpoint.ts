@@ -18,6 +18,7 @@ const answers: Record<string, Answer> = {
   "/500": status(500),
   "/429": status(429, { "retry-after": "120" }),
   "/429-soon": status(429, { "retry-after": "1" }),
+  "/429-years": status(429, { "retry-after": "99999999999999" }),
   "/503": status(503, { "retry-after": new Date(Date.now() + 600_000).toUTCString() }),
   "/503-odd": status(503, { "retry-after": "soon" }),
   "/silent": () => {},

@@ -1,5 +1,13 @@
 import { afterAll, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -91,4 +99,60 @@ test("files that others can read, a folder that others can write, and odd names 
   mkdirSync(empty);
   expect(() => readReceivers(empty)).toThrow("expected a file such as slack.toml");
   expect(() => readReceivers(join(folder, "gone"))).toThrow("expected a folder of receivers");
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  "a file or folder of another user is refused, also behind a symlink",
+  () => {
+    const own = mkdtempSync(join(tmpdir(), "pdoflow-receivers-"));
+    try {
+      const file = join(own, "page.toml");
+      writeFileSync(file, 'command = ["id"]', { mode: 0o600 });
+      symlinkSync(file, join(own, "link.toml"));
+      symlinkSync(own, join(own, "folder"));
+      chownSync(file, 65_534, 65_534);
+      const refusal =
+        "expected that user 0, who runs this program, or root owns it, found that user";
+      for (const read of [
+        () => readReceiver(own, "page"),
+        () => readReceiver(own, "link"),
+        () => readReceivers(own),
+      ]) {
+        expect(read).toThrow(refusal);
+      }
+      chownSync(file, 0, 0);
+      expect(readReceiver(own, "link")).toMatchObject({ command: ["id"] });
+      chownSync(own, 65_534, 65_534);
+      for (const folder of [own, join(own, "folder")]) {
+        expect(() => readReceiver(folder, "page")).toThrow(refusal);
+        expect(() => readReceivers(folder)).toThrow(`run: chown 0 ${folder}`);
+      }
+      chownSync(own, 0, 0);
+      chmodSync(own, 0o777);
+      expect(() => readReceiver(own, "page")).toThrow(`Run: chmod go-w ${own}`);
+    } finally {
+      rmSync(own, { recursive: true });
+    }
+  },
+);
+
+test("folders, FIFOs and other names are ignored, and a FIFO is never waited for", () => {
+  const own = mkdtempSync(join(tmpdir(), "pdoflow-receivers-"));
+  try {
+    writeFileSync(join(own, "page.toml"), 'command = ["id"]', { mode: 0o600 });
+    writeFileSync(join(own, ".page.toml.swp"), "", { mode: 0o644 });
+    writeFileSync(join(own, ".#page.toml"), "", { mode: 0o644 });
+    mkdirSync(join(own, "old.toml"));
+    expect(Bun.spawnSync(["mkfifo", "-m", "600", join(own, "pipe.toml")]).success).toBeTrue();
+    expect(readReceivers(own).map(({ name }) => name)).toEqual(["page"]);
+    for (const name of ["pipe", "old"]) {
+      expect(() => readReceiver(own, name)).toThrow(
+        `${join(own, name)}.toml: expected a regular file`,
+      );
+    }
+    symlinkSync("gone", join(own, "slack.toml"));
+    expect(() => readReceivers(own)).toThrow("there is no receiver");
+  } finally {
+    rmSync(own, { recursive: true });
+  }
 });

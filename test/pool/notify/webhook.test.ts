@@ -95,6 +95,7 @@ test.each<[string, Retry | null, string]>([
   ["/500", null, "500"],
   ["/429", 120_000, "429"],
   ["/429-soon", null, "429"],
+  ["/429-years", 86_400_000, "429"],
   ["/503-odd", null, "503"],
   ["/redirect", null, "302, and redirects are not followed"],
   ["/cut", null, "the connection failed"],
