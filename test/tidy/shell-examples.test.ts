@@ -33,7 +33,7 @@ const notRun: readonly (readonly [page: string, beginning: string, why: string])
   ["docs/cluster.md", "for host in", "needs other machines"],
   ["docs/cluster.md", "sudo ", "needs systemd and root; test/engines has the unit checked"],
   ["docs/cluster.md", "export PDOFLOW_DATABASE_URL", "has a server that only its reader has"],
-  ["docs/cluster.md", "wanted=", "needs Slurm; test/engines runs the script"],
+  ["docs/cluster.md", "pdoflow launch", "needs Slurm; test/engines does it"],
   ["docs/library.md", "(cd /path/to/pdoflow", "installs from a clone; test/packages does it"],
   ["docs/metrics.md", "pdoflow pool --health 9470", "has a fixed port; test/cli/health asks pools"],
   ["docs/notifications.md", "mkdir -p -m 700 notify.d\ncat > notify.d/slack", "sends to Slack"],

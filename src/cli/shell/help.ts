@@ -33,8 +33,8 @@ const tasks: Readonly<Record<string, readonly string[]>> = {
     ...["pause", "resume", "cancel", "retry", "unblock", "set-priority", "set-limit", "drain"],
   ],
   "operate the queue": [
-    ...["up", "down", "migrate", "config", "doctor", "depth", "exporter", "profile", "prune"],
-    ...["psql", "grant", "revoke", "keys", "vars", "notify", "completions"],
+    ...["up", "down", "migrate", "config", "doctor", "depth", "launch", "exporter"],
+    ...["profile", "prune", "psql", "grant", "revoke", "keys", "vars", "notify", "completions"],
   ],
 };
 

@@ -29,6 +29,7 @@ const lines: readonly (readonly [line: string, names?: true])[] = [
   ["flow wait 9", true],
   ["grant as poster --role nobody-of-that-name"],
   ["jobs 9", true],
+  ["launch slurm --fill"],
   ["list"],
   ["logs 9", true],
   ["logs 9 -f", true],
