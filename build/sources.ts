@@ -8,6 +8,7 @@ export const sources = [
   "src",
   "tui",
   "sql",
+  "deploy/slurm", // printed by `pdoflow launch slurm`
   "build",
   "build.ts",
   "package.json",

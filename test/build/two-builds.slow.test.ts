@@ -17,7 +17,7 @@ const sha256 = (file: string) =>
 /** A folder with all that a build reads, and nothing else of this one. */
 function sourcesIn(name: string): string {
   const folder = join(top, name);
-  for (const each of ["src", "tui", "sql", "examples", "build", "build.ts"]) {
+  for (const each of ["src", "tui", "sql", "deploy", "examples", "build", "build.ts"]) {
     cpSync(join(root, each), join(folder, each), { recursive: true });
   }
   for (const each of ["package.json", "package-lock.json", "tsconfig.json", "bunfig.toml"]) {
