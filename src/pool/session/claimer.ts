@@ -150,12 +150,19 @@ export class Claimer {
     this.limits.expire(performance.now());
     const startBy = Date.now() + this.limits.slackMs; // from before the claim: on the safe side
     const oldest = this.#isOldestsTurn();
-    const classes = await this.#classes(room, oldest, news !== null);
     const hasPaused = this.paused.size > 0; // perhaps no longer when the answer comes
-    const { ranges, limited } = await this.#link.ask(async (db) => {
-      const single = await this.#claimSingle(db, classes, news);
-      return single ?? (await this.#claimFirst(db, classes, room, oldest));
-    });
+    const claimedOf = async (isNews: boolean) => {
+      const { classes, areCurrent } = await this.#classes(room, oldest, isNews);
+      const claimed = await this.#link.ask(async (db) => {
+        const single = await this.#claimSingle(db, classes, news);
+        return single ?? (await this.#claimFirst(db, classes, room, oldest));
+      });
+      return { ...claimed, classes, areCurrent };
+    };
+    let claimed = await claimedOf(news !== null);
+    // Postings may have opened since the heads were read.
+    if (claimed.ranges.length === 0 && !claimed.areCurrent) claimed = await claimedOf(true);
+    const { ranges, limited, classes } = claimed;
     this.limits.note(limited, performance.now());
     const hasSkipped =
       hasPaused || this.isWithholding || limited.length + this.limits.skipped.length > 0;
@@ -173,25 +180,34 @@ export class Claimer {
     return { ranges, runs, unread, hasSkipped };
   }
 
-  /** The routes to claim of, by what their jobs take, in the order of their first jobs. */
-  async #classes(room: Room, oldest: boolean, isNews: boolean): Promise<ClaimableRoutes[]> {
+  /**
+   * The routes to claim of, by what their jobs take, in the order of their first jobs. They are
+   * current unless they rest on heads that were read for an earlier claim.
+   */
+  async #classes(
+    room: Room,
+    oldest: boolean,
+    isNews: boolean,
+  ): Promise<{ classes: ClaimableRoutes[]; areCurrent: boolean }> {
     const { resources } = room;
     if (resources === null || this.#jobClasses.arePlain) {
-      return [{ key: "", routes: this.#served, room }];
-    }
-    if (!this.#jobClasses.areSeveral) {
-      return this.#jobClasses.claimable({ ...room, resources }, null, performance.now());
+      return { classes: [{ key: "", routes: this.#served, room }], areCurrent: true };
     }
     const now = performance.now();
-    if (isNews || now > this.#headsReadAt + headsEveryMs) {
+    if (!this.#jobClasses.areSeveral) {
+      const classes = this.#jobClasses.claimable({ ...room, resources }, null, now);
+      return { classes, areCurrent: true };
+    }
+    const areCurrent = isNews || now > this.#headsReadAt + headsEveryMs;
+    if (areCurrent) {
       const heads = await this.#link.ask((db) =>
         readHeads(db, this.routeIds, this.#skipped, this.chosen),
       );
       this.#heads = new Map(heads.map((head) => [head.routeId, head]));
       this.#headsReadAt = now;
     }
-    const order = this.#headOrder(oldest);
-    return this.#jobClasses.claimable({ ...room, resources }, { of: this.#heads, order }, now);
+    const heads = { of: this.#heads, order: this.#headOrder(oldest) };
+    return { classes: this.#jobClasses.claimable({ ...room, resources }, heads, now), areCurrent };
   }
 
   /** As `best_lane` in the database: by priority, turn and age, or only by age. */

@@ -191,6 +191,19 @@ test("a large job is not overtaken forever by small ones that were posted later"
   expect(starts.indexOf("4")).toBeLessThan(40);
 });
 
+test("pool --once runs postings that open while it knows of jobs that take other amounts", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("train.ts", "export const train = (ms: number) => Bun.sleep(ms);");
+  await post(cli, [1], "--needs", "cpus=0.5");
+  await post(cli, [150]);
+  for (let upstream = 2; upstream <= 3; upstream++)
+    await post(cli, [150], "--after", `${upstream}`);
+  expect(await cli.run("pool", "--once", "-j", "2")).toMatchObject({ code: 0 });
+  const open = await db.sql`select id from pdoflow.posting where ended_at is null`;
+  expect(open).toHaveLength(0);
+});
+
 test("a drained pool leaves its gpus, and so does one that was killed", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
