@@ -66,6 +66,15 @@ interface Exit {
   signal: string | number | null;
 }
 
+/** The command for another program to execute, in which /proc/self is that program. */
+const forOthers = ([file = "", ...words]: readonly string[]): string[] => [
+  file.replace(/^\/proc\/self\//, `/proc/${process.pid}/`),
+  ...words,
+];
+
+/** The last characters of stderr that an error has of a worker that was never ready. */
+const shownOfStderr = 1_000;
+
 /** One child process that imports user code and runs one job at a time. */
 export class WorkerProcess {
   readonly page: SharedPage;
@@ -93,17 +102,8 @@ export class WorkerProcess {
     const asUser = user === null ? [] : [JSON.stringify(user)];
     const from = notifyFrom ?? "";
     const cpus = options.share?.devices["cpus"];
-    const pinned = cpus ? ["taskset", "-c", cpus.join(",")] : [];
-    const command = [
-      ...pinned,
-      ...program,
-      "worker",
-      root,
-      does,
-      String(profiles),
-      from,
-      ...asUser,
-    ];
+    const started = cpus ? ["taskset", "-c", cpus.join(","), ...forOthers(program)] : program;
+    const command = [...started, "worker", root, does, String(profiles), from, ...asUser];
     const watched = (this.#watched = options.guard?.watch() ?? null);
     const { share = null, provides = {} } = options;
     const own = {
@@ -272,6 +272,11 @@ export class WorkerProcess {
     this.output.close();
   }
 
+  #endOfStderr(): string | null {
+    const text = Buffer.from(this.output.live().stderr.bytes).toString().trim();
+    return text === "" ? null : text.slice(-shownOfStderr);
+  }
+
   #deathBy({ code, signal }: Exit): JobError {
     const isForeign = signal === "SIGKILL" && !this.#isKilled;
     return workerDeath({
@@ -279,7 +284,7 @@ export class WorkerProcess {
       code,
       signal,
       isReady: this.#isReady,
-      lastWords: this.#lastWords,
+      lastWords: this.#lastWords ?? (this.#isReady ? null : this.#endOfStderr()),
       oomKill: isForeign ? this.#oomKills.explain(performance.now()) : null,
     });
   }
