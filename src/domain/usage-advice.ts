@@ -1,4 +1,4 @@
-import type { Needs } from "./capabilities.ts";
+import { isCommandNeed, isCount, type Need, type Needs } from "./capabilities.ts";
 
 /** What the attempts at the jobs of a posting used, for `pdoflow usage` and reports. */
 export interface UsageTotals {
@@ -58,26 +58,41 @@ export function quantileOf(steps: Steps, share: number): number | null {
   return null;
 }
 
-/** A job may use a little more than its cpus: the garbage collector has threads of its own. */
+/**
+ * A job may use a little more than its cpus: the garbage collector has threads of its own. Jobs
+ * that ask for a part of a cpu have that part of it.
+ */
 const spareCores = 0.3;
 /** Jobs with more data than these need more memory. */
 const spareMemory = 1.2;
 const leastMemory = 16 * 2 ** 20;
 
+/** Whether the suggestion replaces it, by what was measured. */
+const isMeasured = (need: Need): boolean => isCount(need) && ["cpus", "mem"].includes(need[0]);
+
 /**
  * The needs that the attempts suggest: the cores of 95 % of their time, and a fifth more memory
- * than the largest peak, rounded up. Null if neither was measured.
+ * than the largest peak, rounded up. All other needs stay as the jobs `asked` for them. Null if the
+ * cores or the memory were not measured.
  */
 export function suggestedNeeds(
   { peakBytes }: Pick<UsageTotals, "peakBytes">,
   cores: Steps,
+  asked: Needs,
 ): Needs | null {
   const most = quantileOf(cores, 0.95);
   if (most === null || peakBytes === null) return null;
   const wanted = Math.max(spareMemory * peakBytes, leastMemory);
   const step = 2 ** (Math.floor(Math.log2(wanted)) - 2);
   return [
-    ["cpus", "=", Math.max(1, Math.ceil(most - spareCores))],
+    ["cpus", "=", suggestedCpus(most, askedIn(asked.filter(isCount)).cpus)],
     ["mem", "=", Math.ceil(wanted / step) * step],
+    ...asked.filter((need) => !isMeasured(need) && !isCommandNeed(need)),
   ];
+}
+
+/** Whole cpus, but not more than the jobs asked for if these were enough. */
+function suggestedCpus(used: number, asked: number): number {
+  const whole = Math.max(1, Math.ceil(used - spareCores));
+  return used - spareCores * Math.min(asked, 1) <= asked ? Math.min(whole, asked) : whole;
 }

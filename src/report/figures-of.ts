@@ -119,7 +119,7 @@ function usageFigures(row: PostingUsage | undefined): UsageFigures | null {
   return {
     ...{ attempts, measured, cpuUserMs, cpuSystemMs, peakBytes, readBytes, writtenBytes },
     ...{ cores: coresOf(row), asked: askedIn(row.needs), peaks: row.peaks, coreSteps: row.cores },
-    suggestedNeeds: suggestedNeeds(row, row.cores)?.map(formatNeed).join(",") ?? null,
+    suggestedNeeds: suggestedNeeds(row, row.cores, row.needs)?.map(formatNeed).join(",") ?? null,
   };
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { formatNeed, parseNeeds } from "../../src/domain/capabilities.ts";
 import { askedIn, coresOf, quantileOf, suggestedNeeds } from "../../src/domain/usage-advice.ts";
 
 test("jobs ask for a cpu, unless their needs have a number of cpus", () => {
@@ -42,13 +43,27 @@ test.each([
   [0.1, 1_000, [1, 16 * mega]],
   [7.9, 50_000 * mega, [8, 65_536 * mega]],
 ])("of %p cores and %p bytes follow the needs %p", (cores, peakBytes, [cpus, mem]) => {
-  expect(suggestedNeeds({ peakBytes }, [{ upTo: cores, weight: 1 }])).toEqual([
+  expect(suggestedNeeds({ peakBytes }, [{ upTo: cores, weight: 1 }], [])).toEqual([
     ["cpus", "=", cpus ?? 0],
     ["mem", "=", mem ?? 0],
   ]);
 });
 
 test("nothing is suggested if something was not measured", () => {
-  expect(suggestedNeeds({ peakBytes: null }, [{ upTo: 1, weight: 1 }])).toBeNull();
-  expect(suggestedNeeds({ peakBytes: 1 }, [])).toBeNull();
+  expect(suggestedNeeds({ peakBytes: null }, [{ upTo: 1, weight: 1 }], [])).toBeNull();
+  expect(suggestedNeeds({ peakBytes: 1 }, [], [])).toBeNull();
+});
+
+test.each([
+  [0.1, "cpus=0.5,gpu=1", "cpus=0.5,mem=128M,gpu=1"],
+  [0.7, "cpus=0.5", "cpus=1,mem=128M"], // more than it asked for
+  [1.3, "cpus=1,licence/x=2", "cpus=1,mem=128M,licence/x=2"],
+  [2.2, "cpus=2.5", "cpus=2,mem=128M"],
+  [2.6, "cpus=2.5", "cpus=2.5,mem=128M"],
+  [0.1, "cpus>=8,mem=4G,mem>=16G,model=a100", "cpus=1,mem=128M,cpus>=8,mem>=16G,model=a100"],
+  [0.1, "commands,disk", "cpus=1,mem=128M,disk"],
+])("of %p cores, jobs that asked for %s are suggested %s", (cores, asked, suggested) => {
+  const used = { peakBytes: 100 * mega };
+  const needs = suggestedNeeds(used, [{ upTo: cores, weight: 1 }], parseNeeds(asked));
+  expect(needs?.map(formatNeed).join(",")).toBe(suggested);
 });

@@ -184,7 +184,7 @@ function memoryText({ peakBytes, peaks }: PostingUsage, memBytes: number | null)
   return `${peak}${of}; half of the attempts up to ${bytes(Math.min(half, peakBytes ?? half))}`;
 }
 
-const suggestedOf = (row: PostingUsage): Needs | null => suggestedNeeds(row, row.cores);
+const suggestedOf = (row: PostingUsage): Needs | null => suggestedNeeds(row, row.cores, row.needs);
 
 const suggestionOf = (row: PostingUsage): string | null => {
   const needs = suggestedOf(row);
