@@ -11,7 +11,11 @@ declare
   v_from constant timestamptz := coalesce(p_from, p_after);
 begin
   perform pdoflow.require_zone(p_zone);
-  for i in 1..least(p_count, 1000) loop
+  if p_count is null or p_count not between 1 and 1000 then
+    raise exception 'expected a count of 1 to 1000 times, found %', coalesce(p_count::text, 'null')
+      using errcode = 'PF002';
+  end if;
+  for i in 1..p_count loop
     p_after := pdoflow.next_time(p_timing, p_zone, v_from, p_after);
     return next p_after;
     exit when p_after is null;
@@ -241,7 +245,8 @@ begin
 end $$;
 
 -- Fires a schedule for the first of its times between two moments, as run_schedule does. A time
--- that has posted does not fire again: its outcome is "kept". Returns no row if there is none.
+-- that has posted does not fire again, even if its fire is not kept any more: its outcome is
+-- "kept". Returns no row if there is none.
 -- Fires only one, because firing takes the locks of posting in their order.
 create function pdoflow.backfill_schedule(p_name text, p_from timestamptz, p_to timestamptz)
 returns table (nominal_at timestamptz, posting_id bigint, flow_id bigint, outcome text, reason text)
@@ -250,9 +255,24 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   s pdoflow.schedule := pdoflow.posting_schedule_of(p_name);
   v_at timestamptz := pdoflow.next_time(s.timing, s.zone, s.created_at, p_from - interval '1 us');
+  v_key constant text := pdoflow.fire_key(s, v_at);
+  v_posting constant bigint := (
+    select k.posting_id from pdoflow.posting_key k
+    where k.poster = s.poster and k.poster_os = s.poster_os and k.key = v_key);
+  v_flow constant bigint := (
+    select w.id from pdoflow.flow w
+    where w.poster = s.poster and w.poster_os = s.poster_os and w.key = v_key);
   v pdoflow.fire;
 begin
+  if p_from > p_to then
+    raise exception 'expected a first moment before the last one, found % and %', p_from, p_to
+      using errcode = 'PF002';
+  end if;
   if v_at is null or v_at > least(p_to, now()) then return; end if;
+  if v_posting is not null or v_flow is not null then
+    return query select v_at, v_posting, v_flow, 'kept', null::text;
+    return;
+  end if;
   -- A time that was missed or skipped can be made up.
   delete from pdoflow.fire f
   where f.schedule_id = s.id and f.nominal_at = v_at

@@ -77,14 +77,21 @@ begin
   return pdoflow.note_fire(s, p_nominal, 'started', null, false);
 end $$;
 
+-- The key under which a time of a schedule is posted.
+create function pdoflow.fire_key(s pdoflow.schedule, p_nominal timestamptz) returns text
+language sql stable as $$
+  select format('schedule/%s/%s', s.id,
+    to_char(p_nominal at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+$$;
+
 -- Fires a schedule, whose row is locked, for one time, and notes what happened. Null if it has
--- fired for that time (H2).
+-- fired for that time (H2). By hand it posts whatever else runs, and the next time disregards that
+-- posting: overlap is for postings of the times of the schedule.
 create function pdoflow.fire_schedule(s pdoflow.schedule, p_nominal timestamptz, p_by_hand boolean)
 returns pdoflow.fire language plpgsql set jit = off set enable_seqscan = off as $$
 declare
-  v_key constant text := format('schedule/%s/%s', s.id,
-    to_char(p_nominal at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'));
-  v_before bigint[] := pdoflow.unfinished_of(s);
+  v_key constant text := pdoflow.fire_key(s, p_nominal);
+  v_before bigint[] := case when p_by_hand then '{}' else pdoflow.unfinished_of(s) end;
   v_what text := case when s.flow_id is null then format('posting %s', s.posting_id)
                       else format('flow %s', s.flow_id) end;
   v_behind bigint[] := case when s.overlap = 'queue' then v_before else '{}' end;
@@ -95,12 +102,12 @@ begin
     return null;
   elsif pdoflow.prunes(s) then
     return pdoflow.start_prune(s, p_nominal);
-  elsif cardinality(v_before) > 0 and s.overlap = 'skip' and not p_by_hand then
+  elsif cardinality(v_before) > 0 and s.overlap = 'skip' then
     return pdoflow.note_fire(s, p_nominal, 'skipped', v_what || ' has not ended', false);
   elsif cardinality(v_behind) > 0 and not exists (
     select from pdoflow.posting where id = s.posting_id and not waits
     union all select from pdoflow.posting where flow_id = s.flow_id and not waits) then
-    return pdoflow.note_fire(s, p_nominal, 'skipped', v_what || ' still waits', p_by_hand);
+    return pdoflow.note_fire(s, p_nominal, 'skipped', v_what || ' still waits', false);
   end if;
   begin
     if not pdoflow.may_post(s.poster) then
@@ -115,13 +122,16 @@ begin
     when others then -- of the limits of the poster, for example: the next time tries again
       return pdoflow.note_fire(s, p_nominal, 'refused', sqlerrm, p_by_hand);
   end;
+  if p_by_hand then
+    return pdoflow.note_fire(s, p_nominal, 'posted', null, true, v_posting, v_flow);
+  end if;
   update pdoflow.schedule set posting_id = v_posting, flow_id = v_flow where id = s.id;
   if s.overlap = 'cancel' and (s.posting_id, s.flow_id) is distinct from (v_posting, v_flow) then
     perform pdoflow.cancel_postings(v_before, true, 'replaced by ' || case
       when v_flow is null then format('posting %s of its schedule', v_posting)
       else format('flow %s of its schedule', v_flow) end);
   end if;
-  return pdoflow.note_fire(s, p_nominal, 'posted', null, p_by_hand, v_posting, v_flow);
+  return pdoflow.note_fire(s, p_nominal, 'posted', null, false, v_posting, v_flow);
 end $$;
 
 -- Fires a schedule that is due, and whose row is locked, and moves it to its next time. A schedule

@@ -41,7 +41,8 @@ comment on table pdoflow.schedule is
   H4  It posts jobs for an entry point, a line of jobs for each; or a flow, whose stages are in jobs
       as JSON (sql/engine/fire_flow.sql). With neither, a pool of the owner prunes: options are
       olderThanMs and states.
-posting_id or flow_id is what the last fire posted. job_count is the number of jobs or stages.';
+posting_id or flow_id is what its last time posted, not by hand. job_count is the number
+of jobs or stages.';
 -- Serves: the schedules that are due, with each heartbeat.
 create index schedule_due on pdoflow.schedule (fires_at)
 where not is_paused and fires_at is not null;

@@ -58,6 +58,8 @@ export class WaitCommand extends PdoflowCommand {
     details: `
       The exit code is 0 if all jobs ended and none failed. It is 1 if jobs failed, or if a posting
       was stopped because of failures; such a posting ends only when it is resumed or cancelled. It
+      is 1, too, if the queue cancelled a posting: for its deadline, because none of its jobs had
+      begun in time, or because of --if-blocked. A posting that a person cancelled is no failure. It
       is also 1, at once, if a posting is blocked, because a posting that it waits for
       (\`post --after\`) has failed jobs; the message names the cause and what helps. The exit code
       is 124 after --timeout, 130 after Ctrl-C and 143 after SIGTERM; the postings continue. It is 4
@@ -180,7 +182,9 @@ export class WaitCommand extends PdoflowCommand {
         })),
       });
     } else for (const one of counts) this.say(sentence(one, edges.get(one.id) ?? []));
-    const hasFailed = counts.some((one) => one.failed > 0 || isStopped(one) || one.isBlocked);
+    const hasFailed = counts.some(
+      (one) => one.failed > 0 || isStopped(one) || one.isBlocked || hasGivenUp(one),
+    );
     return hasFailed ? exitCodes.jobsFailed : exitCodes.ok;
   }
 }
@@ -212,6 +216,10 @@ const endedShare = (one: PostingCounts) => (one.isEnded ? 1 : endedOf(one) / tot
 /** A stopped posting ends only when it is resumed or cancelled. */
 const isStopped = ({ state }: PostingCounts) => state === "errored_out";
 
+/** The queue cancelled it, and with it some of the jobs that are waited for. */
+const hasGivenUp = (one: PostingCounts) =>
+  one.gaveUp && one.state === "cancelled" && (one.cancelled > 0 || totalOf(one) === 0);
+
 /** "posting 42 finished: 98 done, 2 failed; why: pdoflow failures 42" */
 function sentence(one: PostingCounts, edges: readonly EdgeFacts[]): string {
   const { id, state, reason, failed } = one;
@@ -222,7 +230,9 @@ function sentence(one: PostingCounts, edges: readonly EdgeFacts[]): string {
   const why = failed > 0 ? `; why: pdoflow failures ${id}` : "";
   const stopped = isStopped(one)
     ? ` (${reason ?? "no reason given"}; resume with: pdoflow resume ${id})`
-    : "";
+    : hasGivenUp(one) && reason !== null
+      ? ` (${reason})`
+      : "";
   return `posting ${id} is ${state}${stopped}: ${parts.join(", ") || "it has no jobs"}${why}`;
 }
 

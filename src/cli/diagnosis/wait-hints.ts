@@ -10,7 +10,7 @@ const hintAfterMs = 1_500;
 const hintEveryMs = 5_000;
 
 /** A posting that a command waits for. */
-export type AwaitedPosting = Omit<PostingCounts, "token" | "isBlocked">;
+export type AwaitedPosting = Omit<PostingCounts, "token" | "isBlocked" | "gaveUp">;
 
 /** Reports why no pool runs the jobs that a command waits for, each reason once. */
 export class WaitHints {

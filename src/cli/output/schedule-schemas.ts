@@ -25,7 +25,7 @@ const schedule = {
   nominalAt: v.nullable(moment),
   /** That time with its jitter. */
   firesAt: v.nullable(moment),
-  /** The posting, or the flow, of the last fire; null if there is none. */
+  /** The posting, or the flow, of its last time; null if there is none. Not those by hand. */
   postingId: v.nullable(id),
   flowId: v.nullable(id),
 };
@@ -94,7 +94,7 @@ export const scheduleSchemas = {
     times: v.array(
       v.object({
         nominalAt: moment,
-        /** Kept: it had fired before. */
+        /** Kept: it had posted before. */
         outcome: v.picklist([...fireOutcomes, "kept"]),
         postingId: v.nullable(id),
         flowId: v.nullable(id),

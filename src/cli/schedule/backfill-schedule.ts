@@ -23,7 +23,8 @@ export class ScheduleBackfillCommand extends ScheduleCommand {
     description: "post the jobs of a schedule for past times that have no posting",
     details: `
       Each time is posted in a transaction of its own. If it is interrupted, run it again: it
-      continues where it stopped.
+      continues where it stopped. A time that has posted before is kept as it is. --overlap does not
+      apply: all times are posted at once, and nothing is cancelled.
     `,
     examples: [["A week", "$0 schedule backfill nightly --from 2026-11-01 --to 2026-11-08"]],
   });

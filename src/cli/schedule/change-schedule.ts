@@ -42,7 +42,9 @@ export class ScheduleRunCommand extends ScheduleCommand {
   static override paths = [["schedule", "run"]];
   static override usage = Command.Usage({
     description: "post the jobs of a schedule now, and print the number of the posting or flow",
-    details: "This uses up no time of the schedule. It may overlap with the last posting.",
+    details:
+      "This uses up no time of the schedule. --overlap does not apply: it posts whatever else " +
+      "runs, and cancels nothing.",
   });
 
   async run(): Promise<ExitCode> {

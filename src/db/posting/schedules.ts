@@ -55,7 +55,7 @@ export interface ScheduleRow {
   nominalAt: Date | null;
   /** That time with its jitter. */
   firesAt: Date | null;
-  /** The posting, or the flow, of the last fire. */
+  /** The posting, or the flow, of its last time; not those by hand. */
   postingId: number | null;
   flowId: number | null;
 }
@@ -186,7 +186,9 @@ export interface BackfilledTime extends Omit<HandFire, "outcome"> {
 
 /**
  * Fires a schedule for its past times between two moments that have not posted, each in a
- * transaction of its own, so that nothing is lost if it is interrupted.
+ * transaction of its own, so that nothing is lost if it is interrupted. Overlap does not apply.
+ *
+ * @throws from is after to.
  */
 export async function* backfillSchedule(
   { sql, schema }: Db,
@@ -194,13 +196,15 @@ export async function* backfillSchedule(
   { from, to }: { from: string; to: string },
 ): AsyncGenerator<BackfilledTime, void, undefined> {
   for (let next = from; ;) {
-    const [time] = await sql<(BackfilledTime & { nextFrom: string })[]>`
-      select b.*, (b.nominal_at + interval '1 us')::text as next_from
+    const [time] = await sql<(BackfilledTime & { nextFrom: string | null })[]>`
+      select b.*, case when b.nominal_at < ${to}::text::timestamptz
+                       then (b.nominal_at + interval '1 us')::text end as next_from
       from ${schema}.backfill_schedule(
         ${name}, ${next}::text::timestamptz, ${to}::text::timestamptz) b`;
     if (!time) return;
     const { nextFrom, ...rest } = time;
     yield rest;
+    if (nextFrom === null) return;
     next = nextFrom;
   }
 }

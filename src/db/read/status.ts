@@ -12,6 +12,8 @@ export interface PostingCounts extends JobCounts {
   isEnded: boolean;
   /** Why it was paused, stopped or cancelled, if a reason was given. */
   reason: string | null;
+  /** Whether the queue cancelled it, such as for its deadline, and not a person (P19). */
+  gaveUp: boolean;
   /** Whether it waits for other postings, and whether it is blocked (W4). */
   waits: boolean;
   isBlocked: boolean;
@@ -28,7 +30,7 @@ export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly numb
   select p.id, p.token, p.state, p.ended_at is not null as is_ended, p.reason,
          p.job_count - t.running - t.retrying - t.done - t.failed - t.cancelled as waiting,
          t.running, t.retrying, t.done, t.failed, t.cancelled,
-         p.waits,
+         p.gave_up, p.waits,
          p.id in (select ${schema}.blocked_of(${integers(postingIds)}::bigint[])) as is_blocked
   from ${schema}.posting p
     cross join lateral (

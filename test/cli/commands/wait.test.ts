@@ -144,3 +144,19 @@ test("wait says that a posting is paused, and how to resume it", async () => {
   await cli.run("cancel", "2");
   await post.exited;
 });
+
+test("a posting that the queue cancelled is a failure; one that a person cancelled is none", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCommands(db);
+  for (let id = 1; id <= 3; id++) await cli.post([1, 2], "fn.ts#quick");
+  await db.sql`update pdoflow.posting set deadline = now() where id = 1`;
+  await db.sql`update pdoflow.posting set start_by = now() where id = 2`;
+  await db.sql`select pdoflow.expire_due(), pdoflow.expire_unbegun(null)`;
+  await db.sql`select pdoflow.cancel(array[3])`;
+  expect(await cli.run("wait", "1")).toMatchObject({
+    ...{ code: 1, err: expect.stringMatching(/^posting 1 is cancelled \(.+\): 2 cancelled\n$/) },
+  });
+  expect(await cli.run("wait", "2/0")).toMatchObject({ code: 1 });
+  expect(await cli.run("wait", "3", "2", "--json")).toMatchObject({ code: 1 });
+  expect(await cli.run("wait", "3")).toMatchObject({ code: 0 });
+});

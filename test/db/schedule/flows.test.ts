@@ -63,7 +63,7 @@ test("H4: a fire posts all stages with their edges, in one transaction, for its 
 test("--overlap skip looks at all stages of the last flow", async () => {
   await using db = await freshQueue();
   await add(db, { stages: stages.slice(0, 1).concat(stages[2] ?? []) });
-  const first = await fire(db, 1);
+  const first = await fireDue(db);
   const pool = await newPool(db);
   await record(db, pool, jobsOf(await takeAll(db, pool)));
   const skipped = `flow ${first?.flowId} has not ended`;
@@ -78,16 +78,17 @@ async function fireDue({ sql }: Db) {
     update pdoflow.schedule
     set nominal_at = now() - interval '1 s', fires_at = now() - interval '1 s'`;
   await sql`select pdoflow.fire_due()`;
-  const [fire] = await sql`select * from pdoflow.fires order by fired_at desc limit 1`;
+  const [fire] = await sql<{ outcome: string; reason: string | null; flowId: number | null }[]>`
+    select * from pdoflow.fires order by fired_at desc limit 1`;
   return fire;
 }
 
 test("--overlap queue: the first stages wait for the flow before; one flow waits", async () => {
   await using db = await freshQueue();
   await add(db, { stages: stages.slice(0, 1) }, { overlap: "queue" });
-  await fire(db, 1);
-  await fire(db, 2);
-  expect(await fire(db, 3)).toMatchObject({ outcome: "skipped" });
+  await fireDue(db);
+  await fireDue(db);
+  expect(await fireDue(db)).toMatchObject({ outcome: "skipped" });
   const pool = await newPool(db);
   expect(names(await takeAll(db, pool))).toEqual(["2/0", "2/1"]);
   expect(await edges(db)).toMatchObject([{ stage: "reduce", kind: "any", upstream: "reduce" }]);
@@ -96,13 +97,31 @@ test("--overlap queue: the first stages wait for the flow before; one flow waits
 test("--overlap cancel: all stages of the flow before are cancelled", async () => {
   await using db = await freshQueue();
   await add(db, {}, { overlap: "cancel" });
-  await fire(db, 1);
-  await fire(db, 2);
+  await fireDue(db);
+  await fireDue(db);
   expect(
     await db.sql`select flow_id, count(*)::integer, min(reason) as reason from pdoflow.posting
                  where state = 'cancelled' group by flow_id`,
   ).toMatchObject([{ flowId: 2, count: 4, reason: "replaced by flow 3 of its schedule" }]);
 });
+
+test.each(["queue", "cancel"])(
+  "--overlap %s does not apply to flows that are posted by hand",
+  async (overlap) => {
+    await using db = await freshQueue();
+    await add(db, {}, { overlap });
+    await fireDue(db);
+    for (const hour of [1, 2, 3]) {
+      expect(await fire(db, hour)).toMatchObject({ outcome: "posted" });
+    }
+    const counts = await db.sql`
+      select state, count(*)::integer, count(*) filter (where not waits)::integer as begin
+      from pdoflow.posting group by 1`;
+    expect([...counts]).toEqual([{ state: "open", count: 16, begin: 4 }]);
+    await db.sql`delete from pdoflow.fire`; // only the last 400 are kept
+    expect(await fire(db, 2)).toMatchObject({ outcome: "kept", flowId: 4 });
+  },
+);
 
 test("the faults of a flow are found when it is added, with the stage", async () => {
   await using db = await freshQueue();

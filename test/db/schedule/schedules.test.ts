@@ -248,18 +248,58 @@ test("run fires now and uses up no time; backfill makes up for past ones", async
   ]);
 });
 
-test("backfill commits each time by itself, so that --overlap cancel takes few locks", async () => {
+test.each(["skip", "queue", "cancel"])(
+  "--overlap %s does not apply by hand, and the next time disregards postings by hand",
+  async (overlap) => {
+    await using db = await freshQueue();
+    await add(db, "0 * * * *", { overlap });
+    await db.sql`update pdoflow.schedule set nominal_at = now(), fires_at = now()`;
+    await fire(db);
+    const period = { from: "2026-01-01T00:00Z", to: "2026-01-01T03:30Z" };
+    const times = await take(backfillSchedule(db, "nightly", period), 9);
+    expect(times.map(({ outcome }) => outcome)).toEqual(Array(4).fill("posted"));
+    expect(await db.sql`select outcome from pdoflow.run_schedule('nightly')`).toEqual([
+      { outcome: "posted" },
+    ] as never);
+    expect(
+      await db.sql`select state, waits, count(*)::integer, count(distinct xmin::text)::integer as commits
+                   from pdoflow.posting group by 1, 2`,
+    ).toEqual([{ state: "open", waits: false, count: 6, commits: 6 }] as never);
+    expect(await db.sql`select posting_id from pdoflow.schedule`).toEqual([
+      { postingId: 1 },
+    ] as never);
+  },
+);
+
+test("backfill keeps a time that has posted, although its fire is not kept any more", async () => {
   await using db = await freshQueue();
-  await add(db, "0 * * * *", { overlap: "cancel" });
-  const period = { from: "2026-01-01T00:00Z", to: "2026-01-01T05:30Z" };
+  await add(db, "0 * * * *");
+  const period = { from: "2026-01-01T00:00Z", to: "2026-01-01T01:00Z" };
   await take(backfillSchedule(db, "nightly", period), 9);
-  expect(
-    await db.sql`select state, count(*)::integer, count(distinct xmin::text)::integer as commits
-                 from pdoflow.posting group by state order by state`,
-  ).toMatchObject([
-    { state: "open", count: 1, commits: 1 },
-    { state: "cancelled", count: 5, commits: 5 },
+  await db.sql`
+    insert into pdoflow.fire (schedule_id, nominal_at, outcome)
+    select id, now() - n * interval '1 min', 'skipped' from pdoflow.schedule,
+           generate_series(1, 400) n`;
+  await db.sql`select pdoflow.run_schedule('nightly')`;
+  const again = await take(backfillSchedule(db, "nightly", period), 9);
+  expect(again.map(({ outcome, postingId }) => `${outcome} ${postingId}`)).toEqual([
+    ...["kept 1", "kept 2"],
   ]);
+});
+
+test("a count or a period that makes no sense is refused", async () => {
+  await using db = await freshQueue();
+  await add(db, "@daily");
+  for (const count of [-3, 0, 1001, null]) {
+    expect(await refusal(db.sql`select pdoflow.next_times('@daily', 'UTC', ${count})`)).toContain(
+      `expected a count of 1 to 1000 times, found ${count}`,
+    );
+  }
+  expect(await db.sql`select from pdoflow.next_times('@daily', 'UTC', 1000)`).toHaveLength(1000);
+  const period = { from: "2026-01-02T00:00Z", to: "2026-01-01T00:00Z" };
+  expect(await refusal(take(backfillSchedule(db, "nightly", period), 9))).toContain(
+    "expected a first moment before the last one",
+  );
 });
 
 test("a paused schedule does not fire, and a resumed one only at later times", async () => {
