@@ -37,6 +37,7 @@ declare
   s pdoflow.schedule;
   v_key text;
   v_value jsonb;
+  v_next timestamptz;
 begin
   if not pdoflow.has_grant('poster') then
     raise exception 'the role % may not post', pdoflow.caller()
@@ -45,6 +46,9 @@ begin
   if p_name is null or p_name !~ pdoflow.name_pattern() then
     perform pdoflow.refuse_option('name', 'up to 100 letters, digits or _.:+-, a letter first',
                                   coalesce(to_jsonb(p_name), 'null'));
+  elsif p_name ~ '^(first|last)([.:+-]|$)' then
+    perform pdoflow.refuse_option('name', 'a name that does not begin like a selector of postings',
+                                  to_jsonb(p_name));
   end if;
   s.name := p_name;
   s.poster := pdoflow.caller();
@@ -76,6 +80,15 @@ begin
     end case;
   end loop;
   s.nominal_at := pdoflow.next_time(s, now());
+  if s.nominal_at is null then
+    v_next := pdoflow.next_time(s.timing, s.zone, s.created_at, now());
+    raise exception '%', case
+      when v_next is null then format('expected a time that comes, found "%s", which never does',
+                                      left(s.timing, 100))
+      else format('expected an end (until) at or after the next time, %s, found %s',
+                  v_next, s.until) end
+      using errcode = 'PF002';
+  end if;
   s.fires_at := pdoflow.with_jitter(s, s.nominal_at);
   return s;
 end $$;
@@ -104,6 +117,22 @@ begin
   return s.id;
 end $$;
 
+-- The number of jobs in a text with a line for each, which has at least one.
+create function pdoflow.require_jobs(p_jobs text) returns integer language plpgsql as $$
+declare
+  v_jobs integer;
+begin
+  v_jobs := pdoflow.count_jobs(0, p_jobs);
+  if coalesce(v_jobs, 0) = 0 then
+    raise exception 'expected at least one job, found none; a job without arguments is []'
+      using errcode = 'PF002';
+  end if;
+  return v_jobs;
+exception when invalid_text_representation then
+  raise exception 'expected a line of JSON for each job, a list of arguments or an object, found '
+    '"%"', left(p_jobs, 100) using errcode = 'PF002', detail = sqlerrm;
+end $$;
+
 -- Adds a schedule of the caller, or replaces its schedule with that name; returns its number.
 --   p_jobs      a line for each job: a list of arguments, or an object that is the one argument
 --   p_options   as for post
@@ -121,8 +150,8 @@ begin
                                   'a schedule cannot have it');
   s.entry_point := p_entry_point;
   s.options := p_options;
-  s.jobs := p_jobs;
-  s.job_count := cardinality(string_to_array(rtrim(p_jobs, e'\n'), e'\n'));
+  s.jobs := rtrim(p_jobs, e'\n');
+  s.job_count := pdoflow.require_jobs(s.jobs);
   return pdoflow.store_schedule(s);
 end $$;
 
@@ -296,6 +325,7 @@ begin
   select * into s from pdoflow.schedule
   where name = p_name and (pdoflow.sees_all() or poster = pdoflow.caller())
   order by poster = pdoflow.caller() desc, id limit 1;
+  if not found then return format('there is no schedule named %s', left(p_name, 100)); end if;
   return case
     when pdoflow.prunes(s) and not pdoflow.owns(s.poster)
       then format('the role %s may not prune any more', s.poster)

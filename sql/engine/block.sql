@@ -3,16 +3,14 @@
 -- Separates blocks in one text; no JSON text contains it. Line feeds separate the jobs of a block.
 create function pdoflow.separator() returns text language sql immutable return e'\x1e';
 
--- Writes the jobs of a text with a line for each; returns how many. As one block if they fit (J4),
--- else cut into blocks of as many jobs as fit if all are of the mean size.
-create function pdoflow.write_block(
-  p_posting bigint, p_first integer, p_lines text, p_indexes integer[]
-) returns integer language plpgsql as $$
+-- The number of jobs in a text with a line for each; raises an error if one is neither a list of
+-- arguments nor an object. The first has the index p_first.
+create function pdoflow.count_jobs(p_first integer, p_lines text) returns integer
+language plpgsql as $$
 declare
   v_jobs integer;
   v_are_sound boolean;
   v_wrong record;
-  v_part record;
 begin
   if p_lines <> '' and strpos(p_lines, e'\n') = 0 then -- without a query
     v_jobs := 1;
@@ -28,6 +26,18 @@ begin
     raise exception 'job %: expected a list of arguments or an object, found a %',
       p_first + v_wrong.index, v_wrong.kind using errcode = 'PF002';
   end if;
+  return v_jobs;
+end $$;
+
+-- Writes the jobs of a text with a line for each; returns how many. As one block if they fit (J4),
+-- else cut into blocks of as many jobs as fit if all are of the mean size.
+create function pdoflow.write_block(
+  p_posting bigint, p_first integer, p_lines text, p_indexes integer[]
+) returns integer language plpgsql as $$
+declare
+  v_jobs constant integer := pdoflow.count_jobs(p_first, p_lines);
+  v_part record;
+begin
   if v_jobs <> cardinality(p_indexes) then
     raise exception 'expected an index for each of % jobs, found %', v_jobs, cardinality(p_indexes)
       using errcode = 'PF002';

@@ -1,4 +1,4 @@
-import { Cli, Command, Option } from "clipanion";
+import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { readSchedules } from "../../db/posting/schedules.ts";
@@ -7,9 +7,10 @@ import { localText } from "../../domain/local-time.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { rewriteWords } from "../shell/command-words.ts";
-import type { CliContext } from "../shell/context.ts";
 import { duration, localMoment } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
+import { processWords } from "../shell/process-words.ts";
+import { commandTexts } from "../shell/reference.ts";
 import { ScheduledFlow } from "./scheduled-flow.ts";
 import { ScheduledPrune } from "./scheduled-prune.ts";
 import { ScheduledPost } from "./scheduled-post.ts";
@@ -18,7 +19,7 @@ type ScheduledWork = ScheduledPost | ScheduledFlow | ScheduledPrune;
 
 const Options = v.object({
   zone: v.optional(v.string()),
-  jitter: v.optional(duration),
+  jitter: v.optional(v.pipe(duration, v.maxValue(86_400_000, "expected at most 24h"))),
   overlap: v.optional(
     v.picklist(["skip", "queue", "allow", "cancel"], "expected skip, queue, allow or cancel"),
   ),
@@ -33,7 +34,8 @@ export class ScheduleAddCommand extends PdoflowCommand {
     details: `
       The time is a cron expression of five fields, \`@hourly\`, \`@daily\`, \`@weekly\`,
       \`@monthly\`, \`@yearly\`, or an interval such as \`every 90m\`. Running pools fire the
-      schedule. The arguments are read now, up to 1 MiB. A schedule with the same name is replaced.
+      schedule. The arguments are read now, up to 1 MiB; standard input only if the file is \`-\`. A
+      schedule with the same name is replaced.
       The jobs can also be the stages of a flow. With prune, a pool whose role owns the queue prunes
       at these times. See docs/schedules.md.
     `,
@@ -79,9 +81,10 @@ export class ScheduleAddCommand extends PdoflowCommand {
     const [added] = await this.withDatabase((db) => readSchedules(db, name));
     const nextAt = added?.nominalAt ?? null;
     if (this.json) this.printJson(outputSchemas["schedule add"], { name, timing, nextAt });
-    else {
-      const next = nextAt === null ? "never" : localText(nextAt);
-      this.say(`schedule ${name} fires next at ${next}; running pools fire it`);
+    if (added?.isPaused === true) {
+      this.say(`schedule ${name} is still paused; resume it with: pdoflow schedule resume ${name}`);
+    } else if (!this.json && nextAt !== null) {
+      this.say(`schedule ${name} fires next at ${localText(nextAt)}; running pools fire it`);
     }
     return exitCodes.ok;
   }
@@ -95,12 +98,16 @@ export class ScheduleAddCommand extends PdoflowCommand {
           (this.work.slice(0, 3).join(" ") || "nothing"),
       ]);
     }
-    const cli = Cli.from<CliContext>([ScheduledPost, ScheduledFlow, ScheduledPrune], {
-      enableColors: false,
-    });
-    const command = cli.process(rewriteWords(this.work, []), {
-      ...this.context,
-      isTerminal: { ...this.context.isTerminal, stdout: false },
+    const work = { post: ScheduledPost, flow: ScheduledFlow, prune: ScheduledPrune }[first];
+    const texts = commandTexts(work);
+    const { command } = processWords([work], texts, {
+      words: rewriteWords(this.work, texts[0]?.options ?? []),
+      // As on a terminal, standard input is read only if it is named: in a loop of a shell it
+      // belongs to the loop.
+      context: {
+        ...this.context,
+        isTerminal: { ...this.context.isTerminal, stdin: true, stdout: false },
+      },
     });
     const isWork =
       command instanceof ScheduledPost ||

@@ -22,10 +22,14 @@ export class ScheduleListCommand extends PdoflowCommand {
     const schedules = await this.withDatabase((db) => readSchedules(db));
     if (this.json) this.printJson(outputSchemas["schedule list"], { schedules: [...schedules] });
     else {
+      const isShared = new Set(schedules.map(({ poster }) => poster)).size > 1;
       this.printTable(
-        ["schedule", "time", "zone", "next", "last posting", "runs"],
+        [
+          ...["schedule", ...(isShared ? ["poster"] : [])],
+          ...["time", "zone", "next", "last posting", "runs"],
+        ],
         schedules.map((one) => [
-          ...[one.name, one.timing, one.zone],
+          ...[one.name, ...(isShared ? [one.poster] : []), one.timing, one.zone],
           one.isPaused ? "paused" : textOf(one.firesAt),
           ...[postedText(one), workText(one)],
         ]),

@@ -1,13 +1,12 @@
-import { Cli } from "clipanion";
-
-import { exitCodes, messageOf } from "../../domain/errors.ts";
+import { exitCodes } from "../../domain/errors.ts";
 import { build } from "../../version.ts";
 import { rewriteWords } from "./command-words.ts";
 import type { CliContext } from "./context.ts";
-import { usageLine } from "./error-text.ts";
+import { errorLine, UsageError } from "./error-text.ts";
 import { helpPage, overviewPage, shortHelpPage } from "./help.ts";
+import { type ProcessedWords, processWords } from "./process-words.ts";
 import { allCommandTexts, commandTexts } from "./reference.ts";
-import { unknownCommand, wrongUsage } from "./wrong-usage.ts";
+import { unknownCommand } from "./wrong-usage.ts";
 
 /** Commands of the Python original that have other names here. */
 export const pythonNames: ReadonlyMap<string, readonly string[]> = new Map([
@@ -27,12 +26,12 @@ export async function dispatch(args: readonly string[], context: CliContext): Pr
     return exitCodes.ok;
   }
   const isJson = line.includes("--json");
-  const refuse = (message: string) => {
-    context.stderr.write(isJson ? usageLine(message) : `${message}\n`);
-    return exitCodes.usage;
+  const refuse = (error: UsageError) => {
+    context.stderr.write(errorLine(error, [], isJson));
+    return error.exitCode;
   };
   const load = Object.hasOwn(commands, word) ? commands[word] : undefined;
-  if (!load) return refuse(unknownCommand(word, Object.keys(commands)));
+  if (!load) return refuse(new UsageError(unknownCommand(word, Object.keys(commands))));
   const classes = await load();
   const texts = classes.flatMap(commandTexts);
   const words = rewriteWords(line, texts[0]?.options ?? []);
@@ -43,14 +42,14 @@ export async function dispatch(args: readonly string[], context: CliContext): Pr
     context.stdout.write(wanted.map((text) => page(text, columns)).join("\n"));
     return exitCodes.ok;
   }
-  const cli = Cli.from<CliContext>(classes, { binaryName: "pdoflow", enableColors: false });
-  let command;
+  let processed: ProcessedWords;
   try {
-    command = cli.process(words, context);
+    processed = processWords(classes, texts, { words, context });
   } catch (error) {
-    return refuse(wrongUsage(words, reasonOf(error), texts));
+    if (error instanceof UsageError) return refuse(error);
+    throw error;
   }
-  return await cli.run(command, context);
+  return await processed.cli.run(processed.command, context);
 }
 
 /** Whether a command line asks for help. Words after -- belong to another program. */
@@ -59,6 +58,3 @@ export function isForHelp(line: readonly string[]): boolean {
   const own = end < 0 ? line : line.slice(0, end);
   return ["--help", "-h", "--help-all"].some((word) => own.includes(word));
 }
-
-/** The first line of clipanion's message; its usage lines are replaced by ours. */
-const reasonOf = (error: unknown): string => messageOf(error).split("\n")[0] ?? "";

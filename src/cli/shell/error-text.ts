@@ -1,12 +1,19 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 import { escapeControl, toEscapedJson } from "../output/escape-control.ts";
 
+/** A command line that its command cannot parse. The message is the whole text on stderr. */
+export class UsageError extends PdoflowError {
+  override readonly name = "UsageError";
+  readonly exitCode = exitCodes.usage;
+}
+
 /** The text on stderr for an error that ends a command, or one line of JSON. */
 export function errorLine(error: unknown, path: readonly string[], isJson: boolean): string {
   if (error instanceof PdoflowError) {
     const { name, message, exitCode } = error;
-    return isJson
-      ? jsonLine({ error: { name, message, exitCode } })
+    if (isJson) return jsonLine({ error: { name, message, exitCode } });
+    return error instanceof UsageError
+      ? `${message}\n`
       : `pdoflow ${path.join(" ")}: ${escapeControl(message)}\n`;
   }
   const text = `pdoflow: this is a bug in pdoflow, please report it.\n${bugText(error)}`;
@@ -23,10 +30,6 @@ function bugText(error: unknown): string {
   const text = [`${error.name}: ${error.message}${code}`, ...frames].join("\n");
   return error.cause === undefined ? text : `${text}\ncaused by ${bugText(error.cause)}`;
 }
-
-/** A command line that cannot be parsed, as JSON. */
-export const usageLine = (message: string): string =>
-  jsonLine({ error: { name: "UsageError", message, exitCode: exitCodes.usage } });
 
 /** A message on stderr, as JSON. */
 export const messageLine = (message: string): string => jsonLine({ message });

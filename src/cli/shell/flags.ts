@@ -16,7 +16,8 @@ export function parseFlags<T>(
   const result = v.safeParse(schema, command);
   if (result.success) return result.output;
   const faults = result.issues.map((issue) => {
-    const name = v.getDotPath(issue) ?? "";
+    const key = issue.path?.[0]?.key; // of a list, not the index in it
+    const name = typeof key === "string" ? key : "";
     const typed: unknown = Reflect.get(command, name);
     const hasFound = typeof typed !== "string" || /\b(found|got)\b/.test(issue.message);
     const found = hasFound ? "" : `, found ${JSON.stringify(typed)}`;

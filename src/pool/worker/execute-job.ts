@@ -121,7 +121,7 @@ export async function answerExecute(
   provideVirtualPackage(api);
   const isCommand = job.entryPoint === commandEntryPoint;
   const fn = isCommand
-    ? Promise.resolve(commandRunner("1", () => {}))
+    ? Promise.resolve(commandRunner({ slot: "1", env: null }, () => {}))
     : loadPosted(root, job.entryPoint, bunResolve, provideLegacyDecorators);
   const listener = {
     onSignal: () => {}, // nobody cancels it, and Ctrl-C ends it

@@ -1,4 +1,5 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+import { currentJob } from "../../job/current-job.ts";
 import { wordsIn } from "./command-line.ts";
 
 /** A command has ended with another exit code than 0, or was killed. */
@@ -11,23 +12,42 @@ export class CommandFailed extends PdoflowError {
   }
 }
 
+/** Where commands run. */
+export interface CommandWorker {
+  /** The number of the worker. */
+  slot: string;
+  /** Its environment, for jobs of schedules; null if it runs none. */
+  env: NodeJS.ProcessEnv | null;
+}
+
 /**
- * The function of jobs that are commands, in the worker with this number: one word is a line for
- * /bin/sh, several are run directly. The output of a command is the job's output. It is in the
- * process group of its worker, and killed with it. `onEnd` gets the peak of its resident memory, in
- * bytes.
+ * The function of jobs that are commands: one word is a line for /bin/sh, several are run directly.
+ * The output of a command is the job's output. It is in the process group of its worker, and killed
+ * with it. `onEnd` gets the peak of its resident memory, in bytes.
  */
 export const commandRunner =
-  (slot: string, onEnd: (peakBytes: number) => void) =>
+  ({ slot, env }: CommandWorker, onEnd: (peakBytes: number) => void) =>
   (...words: unknown[]): Promise<{ exitCode: number }> =>
-    runCommand(wordsIn(words, slot), onEnd);
+    runCommand(wordsIn(words, slot), { env, onEnd });
+
+/** The schedule that posted the running job, and its time, for commands. */
+function scheduleVariables(): Record<string, string> | null {
+  const schedule = currentJob()?.schedule;
+  if (!schedule) return null;
+  return {
+    PDOFLOW_SCHEDULE: schedule.name,
+    PDOFLOW_SCHEDULED_AT: schedule.nominalAt.toISOString(),
+  };
+}
 
 async function runCommand(
   command: string[],
-  onEnd: (peakBytes: number) => void,
+  { env, onEnd }: Pick<CommandWorker, "env"> & { onEnd: (peakBytes: number) => void },
 ): Promise<{ exitCode: number }> {
   const isLine = command.length === 1;
+  const schedule = scheduleVariables();
   const child = Bun.spawn(isLine ? ["/bin/sh", "-c", ...command] : command, {
+    ...(env && schedule ? { env: { ...env, ...schedule } } : {}),
     stdio: ["ignore", "inherit", "inherit"],
   });
   // The signal is for the whole group, and the command may take time to end.

@@ -21,7 +21,7 @@ import { takeArguments } from "../wire/argument-file.ts";
 import { ResultRequests } from "./result-requests.ts";
 import { Sampler } from "./sampler.ts";
 import { SharedPage } from "../wire/shared-page.ts";
-import { commandRunner } from "./shell-command.ts";
+import { type CommandWorker, commandRunner } from "./shell-command.ts";
 import { UsageMeter } from "./usage-meter.ts";
 import { measuredAloneMs, measuredLater } from "../../domain/attempt-usage.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
@@ -255,7 +255,9 @@ function functionFor(
   entryPoint: string,
   { state, meter }: Pick<ChunkContext, "state" | "meter">,
 ): Promise<EntryFunction> {
-  if (entryPoint === commandEntryPoint) return shellCommand(runsCommands, slot, meter);
+  if (entryPoint === commandEntryPoint) {
+    return shellCommand(runsCommands, { slot, env: host.env }, meter);
+  }
   if (entryPoint === notificationEntryPoint) return notifierOf(notifyFrom, { ...host.env });
   return load(root, entryPoint, state);
 }
@@ -268,11 +270,11 @@ async function notifierOf(folder: string | null, env: NodeJS.ProcessEnv): Promis
 
 const shellCommand = (
   isAllowed: boolean,
-  slot: string,
+  worker: CommandWorker,
   meter: UsageMeter | null,
 ): Promise<EntryFunction> =>
   isAllowed
-    ? OwnPromise.resolve(commandRunner(slot, (peakBytes) => meter?.commandEnded(peakBytes)))
+    ? OwnPromise.resolve(commandRunner(worker, (peakBytes) => meter?.commandEnded(peakBytes)))
     : OwnPromise.reject(new CommandsNotAllowed());
 
 /** The entry points that this process has loaded: looking for their files again takes 0.3 ms. */

@@ -27,58 +27,6 @@ const add = (...words: string[]) => cli.run("schedule", "add", ...words);
 const nightly = (...options: string[]) =>
   add("nightly", "0 2 * * *", ...options, "--", "post", "work.ts#none", "--no-args");
 
-describe("schedule add", () => {
-  test("keeps the jobs of post, and posts nothing", async () => {
-    const before = await db.db.sql`select from pdoflow.posting`;
-    const { code, out, err } = await add(
-      ...["m", "every 90m", "--", "post", "work.ts#main", "--each", "1-3"],
-      ...["--max-attempts", "2", "--name", "minutes"],
-    );
-    expect({ code, out }).toEqual({ code: 0, out: "" });
-    expect(err).toContain("schedule m fires next at 20");
-    expect(await db.db.sql`select from pdoflow.posting`).toHaveLength(before.length);
-    const [row] = await db.db.sql`select jobs, options from pdoflow.schedule`;
-    expect(row).toMatchObject({
-      jobs: "[1]\n[2]\n[3]",
-      options: { maxAttempts: 2, name: "minutes" },
-    });
-  });
-
-  test("replaces the schedule with the same name", async () => {
-    await nightly();
-    await nightly("--zone", "Europe/Berlin");
-    expect(await db.db.sql`select zone from pdoflow.schedule`).toMatchObject([
-      { zone: "Europe/Berlin" },
-    ]);
-  });
-
-  test.each([
-    [["x", "@never", "--", "post", "work.ts#none", "--no-args"], "five fields"],
-    [["x", "@daily"], "expected -- post"],
-    [["x", "@daily", "--", "status"], "expected -- post"],
-    [["x", "@daily", "--", "flow", "list"], "expected -- post"],
-    [["1x", "@daily", "--", "post", "work.ts#none", "--no-args"], "a letter first"],
-    [["x", "@daily", "--", "post", "work.ts#none", "--no-args", "--key", "k"], "option key"],
-    [["x", "@daily", "--", "post", "work.ts#main", "--over", "1"], "arguments of their own"],
-    [["x", "@daily", "--", "post", "work.ts#main", "--gather", "1"], "arguments of their own"],
-    [["x", "@daily", "--", "post", "work.ts#main", "--expand", "1"], "arguments of their own"],
-    [["x", "@daily", "--", "post", "work.ts#none", "--no-args", "--wait"], "--wait"],
-    [
-      ["x", "@daily", "--", "post", "work.ts#none", "--no-args", "--deadline", "18:00"],
-      "such as 6h",
-    ],
-    [["x", "@daily", "--overlap", "no", "--", "post", "work.ts#none", "--no-args"], "skip, queue"],
-  ])("%j is refused, and nothing is kept", async (words, why) => {
-    const before = await db.db.sql`select from pdoflow.posting`;
-    const { code, err } = await add(...words);
-    expect(code).toBe(2);
-    expect(err).toContain(why);
-    expect(err).not.toContain("    at ");
-    expect(await db.db.sql`select from pdoflow.schedule`).toHaveLength(0);
-    expect(await db.db.sql`select from pdoflow.posting`).toHaveLength(before.length);
-  });
-});
-
 test("a function that does not exist is code 4", async () => {
   const { code } = await add("x", "@daily", "--", "post", "work.ts#nothing", "--no-args");
   expect(code).toBe(4);
@@ -101,6 +49,16 @@ test("schedule list, next and history", async () => {
   await cli.run("schedule", "run", "nightly");
   const { out } = await cli.run("schedule", "history", "nightly");
   expect(out).toContain("posted by hand");
+});
+
+test("schedule list names the posters if there are several", async () => {
+  await nightly();
+  expect((await cli.run("schedule", "list")).out).not.toContain("poster");
+  await db.db.sql`update pdoflow.schedule set poster = 'ada'`;
+  await nightly();
+  const { out } = await cli.run("schedule", "list");
+  expect(out).toMatch(/^schedule +poster +time/);
+  expect(out).toMatch(/^nightly +ada +0 2/m);
 });
 
 test("schedule show tells when it fires and what it posts, on one screen", async () => {

@@ -215,13 +215,22 @@ test("what a poster may not do, or cannot mean, is refused", async () => {
   expect(await refusal(add(db, "@daily", { zone: "Berlin" }))).toContain("Europe/Berlin");
   expect(await refusal(add(db, "@daily", { overlap: "no" }))).toContain("skip, queue");
   expect(await refusal(add(db, "@daily", { colour: "red" }))).toContain("unknown setting");
+  expect(await refusal(add(db, "0 0 30 2 *"))).toContain("which never does");
+  expect(await refusal(add(db, "@daily", { until: "2020-01-01T00:00Z" }))).toContain("an end");
+  expect(await refusal(add(db, "@daily", {}, "last"))).toContain("selector of postings");
+  const jobs = (text: string) => db.sql`select pdoflow.schedule('j', '@daily', 'a.ts#f', ${text})`;
+  expect(await refusal(jobs("not json"))).toContain("a line of JSON for each job");
+  expect(await refusal(jobs("[1]\n\n[2]"))).toContain("a line of JSON for each job");
+  expect(await refusal(jobs("[1]\n2"))).toContain("job 1: expected a list of arguments");
+  expect(await refusal(jobs(""))).toContain("expected at least one job, found none");
   expect(await refusal(db.sql`select pdoflow.run_schedule('no')`)).toContain("no schedule");
   expect(await db.sql`select from pdoflow.schedule`).toHaveLength(0);
 });
 
 test("a fire that is refused is noted, and the next one tries again", async () => {
   await using db = await freshQueue();
-  await db.sql`select pdoflow.schedule('bad', 'every 10m', 'work.ts#main', '1')`;
+  await db.sql`select pdoflow.schedule('bad', 'every 10m', 'work.ts#main', '[1]')`;
+  await db.sql`update pdoflow.schedule set jobs = '1'`;
   await pass(db, "10 min");
   await fire(db);
   expect(await fires(db)).toMatchObject([{ outcome: "refused", reason: expect.any(String) }]);
@@ -300,6 +309,21 @@ test("a count or a period that makes no sense is refused", async () => {
   expect(await refusal(take(backfillSchedule(db, "nightly", period), 9))).toContain(
     "expected a first moment before the last one",
   );
+});
+
+test("the text of its jobs may end with a line feed", async () => {
+  await using db = await freshQueue();
+  await db.sql`select pdoflow.schedule('n', 'every 10m', 'work.ts#main', e'[1]\\n[2]\\n')`;
+  expect(await db.sql`select outcome from pdoflow.run_schedule('n')`).toEqual([
+    { outcome: "posted" },
+  ] as never);
+});
+
+test("schedule_obstacle of a name that no schedule has", async () => {
+  await using db = await freshQueue();
+  expect((await db.sql`select pdoflow.schedule_obstacle('nosuch') as why`)[0]).toEqual({
+    why: "there is no schedule named nosuch",
+  });
 });
 
 test("a paused schedule does not fire, and a resumed one only at later times", async () => {
