@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 
 import { Command, Option } from "clipanion";
+import type * as v from "valibot";
 
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import type { Report } from "../../domain/notification.ts";
@@ -10,7 +11,10 @@ import { readReceiver } from "../../pool/notify/receivers.ts";
 import { notify } from "../../pool/notify/send.ts";
 import { workerEnvironment } from "../../pool/wire/environment.ts";
 import { FatalError } from "../../job/thrown.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { PdoflowCommand } from "../shell/command.ts";
+
+type NotifyTest = Omit<v.InferInput<typeof outputSchemas.notifyTest>, "version" | "receiver">;
 
 /** A posting as receivers see it, for tests of a receiver. */
 const example = (now: Date): Report => ({
@@ -28,8 +32,10 @@ export class NotifyTestCommand extends PdoflowCommand {
     description: "send a test notification to a receiver",
     details: `
       Sends an example to the receiver of a file such as notify.d/slack.toml, in the same way as a
-      pool with --notify-from, and prints the answer. It needs no database. The exit code is 1 if
-      the receiver did not accept it. See docs/notifications.md.
+      pool with --notify-from, and prints whether the receiver accepted it, the error page of a URL,
+      and to stderr the output of a command, which pools do not keep. With --json, it hides that
+      output. It needs no database. The exit code is 1 if the receiver did not accept the
+      notification. See docs/notifications.md.
     `,
     examples: [["Test a receiver", "$0 notify test slack --notify-from notify.d"]],
   });
@@ -45,17 +51,29 @@ export class NotifyTestCommand extends PdoflowCommand {
     const id = `test-${now.getTime()}`;
     const delivery = { id, attempt: 1, report: example(now) };
     try {
-      const answer = await notify(receiver, delivery, workerEnvironment(env, []));
+      const shown = { showsAnswer: true, showsOutput: !this.json };
+      const answer = await notify(receiver, delivery, {
+        env: workerEnvironment(env, []),
+        ...shown,
+      });
       const how = answer === undefined ? "" : ` (${answer.status})`;
-      this.print(`receiver ${receiver.name} accepted the notification ${id}${how}`);
+      const status = answer?.status ?? null;
+      if (this.json) this.#printTest({ id, isAccepted: true, status, reason: null });
+      else this.print(`receiver ${receiver.name} accepted the notification ${id}${how}`);
       return exitCodes.ok;
     } catch (error) {
       const isKnown = [FatalError, RetryAfter, NotificationFailed].some(
         (each) => error instanceof each,
       );
       if (!isKnown || !(error instanceof Error)) throw error;
-      this.say(`pdoflow notify test: ${error.message}`);
+      const { message } = error;
+      if (this.json) this.#printTest({ id, isAccepted: false, status: null, reason: message });
+      else this.say(`pdoflow notify test: ${message}`);
       return exitCodes.jobsFailed;
     }
+  }
+
+  #printTest(test: NotifyTest): void {
+    this.printJson(outputSchemas.notifyTest, { receiver: this.receiver, ...test });
   }
 }

@@ -356,6 +356,14 @@ export const outputSchemas = {
   keys: output({
     keys: v.array(v.object({ keyId: v.string(), file: v.string(), isRevoked: v.boolean() })),
   }),
+  /** The output of notify test: its status is that of an accepted request. */
+  notifyTest: output({
+    receiver: v.string(),
+    id: v.string(),
+    isAccepted: v.boolean(),
+    status: v.nullable(v.number()),
+    reason: v.nullable(v.string()),
+  }),
   /** An error, on stderr. */
   error: output({
     error: v.object({ name: v.string(), message: v.string(), exitCode: v.number() }),

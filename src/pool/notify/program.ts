@@ -7,7 +7,7 @@ import { headerText, jsonBody, messageOf, plain, titleOf } from "./templates.ts"
 
 /**
  * Runs the command of a receiver in the folder of its file, with the report on standard input and
- * its main values in the environment. Its output is the output of the job.
+ * its main values in the environment. Its output goes to stderr of this process, or nowhere.
  *
  * @throws {NotificationFailed} it ended with another exit code than 0, or did not start.
  */
@@ -15,7 +15,7 @@ export async function runCommand(
   { name, folder, command }: Extract<Receiver, { kind: "command" }>,
   id: string,
   report: Report,
-  env: Record<string, string | undefined>,
+  { env, showsOutput }: Surroundings,
 ): Promise<void> {
   const { kind, jobs, state, ending } = report;
   const isPosting = report.kind === "posting";
@@ -33,7 +33,14 @@ export async function runCommand(
     PDOFLOW_TOTAL: String(jobs.total),
     PDOFLOW_ENDING: String(ending),
   };
-  await run(name, command, { cwd: folder, env: { ...env, ...own }, input: jsonBody(report) });
+  const input = jsonBody(report);
+  await run(name, command, { cwd: folder, env: { ...env, ...own }, input, showsOutput });
+}
+
+interface Surroundings {
+  env: Record<string, string | undefined>;
+  /** The output may have secrets of the receiver, so it is neither kept nor logged by a pool. */
+  showsOutput: boolean;
 }
 
 /** Where Linux and macOS have it; it is rarely in the path of a service. */
@@ -48,10 +55,13 @@ export async function sendMail(
   receiver: Extract<Receiver, { kind: "mail" }>,
   id: string,
   report: Report,
-  env: Record<string, string | undefined>,
+  surroundings: Surroundings,
 ): Promise<void> {
   const { name, folder, sendmail = [sendmailPath, "-t", "-i"] } = receiver;
-  await run(name, sendmail, { cwd: folder, env, input: mailOf(receiver, id, report) });
+  await run(name, sendmail, {
+    ...surroundings,
+    ...{ cwd: folder, input: mailOf(receiver, id, report) },
+  });
 }
 
 /** A whole message. Its text is encoded, so that no line of it can end the message. */
@@ -76,18 +86,18 @@ export function mailOf(
   ].join("\n");
 }
 
-interface Run {
+interface Run extends Surroundings {
   cwd: string;
-  env: Record<string, string | undefined>;
   input: string;
 }
 
 async function run(receiver: string, command: readonly string[], given: Run): Promise<void> {
-  const { input, ...options } = given;
+  const { input, showsOutput, ...options } = given;
+  const output = showsOutput ? 2 : "ignore";
   const child = (() => {
     try {
       const stdin = Buffer.from(input);
-      return Bun.spawn([...command], { ...options, stdin, stdout: "inherit", stderr: "inherit" });
+      return Bun.spawn([...command], { ...options, stdin, stdout: output, stderr: output });
     } catch {
       return null; // of its words, only the file of the receiver tells
     }

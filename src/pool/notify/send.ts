@@ -5,7 +5,7 @@ import { FatalError } from "../../job/thrown.ts";
 import { readReceiver, type Receiver } from "./receivers.ts";
 import { runCommand, sendMail } from "./program.ts";
 import { payloadOf } from "./templates.ts";
-import { type WebhookAnswer, sendWebhook } from "./webhook.ts";
+import { type WebhookAnswer, sendWebhook, usualMeans } from "./webhook.ts";
 
 type Variables = Record<string, string | undefined>;
 
@@ -18,25 +18,35 @@ export const notifier =
   async (...args: unknown[]): Promise<WebhookAnswer | undefined> => {
     const [name, id, report] = parse(Notification, args, "notification");
     const receiver = readReceiver(folder, name);
-    return await notify(receiver, { id, attempt: currentJob()?.attempt ?? 1, report }, env);
+    const delivery = { id, attempt: currentJob()?.attempt ?? 1, report };
+    const hidden = { showsAnswer: false, showsOutput: false };
+    return await notify(receiver, delivery, { env, ...hidden });
   };
+
+interface DeliveryOptions {
+  env: Variables;
+  /** Whether errors have the answer of a request. It may repeat the secrets that were sent. */
+  showsAnswer: boolean;
+  /** Whether the output of a program goes to stderr. */
+  showsOutput: boolean;
+}
 
 /** Sends a report to a receiver. @throws as {@link sendWebhook}, {@link runCommand} */
 export async function notify(
   receiver: Receiver,
   { id, attempt, report }: { id: string; attempt: number; report: Report },
-  env: Variables,
+  { env, showsAnswer, showsOutput }: DeliveryOptions,
 ): Promise<WebhookAnswer | undefined> {
   switch (receiver.kind) {
     case "url": {
       const payload = payloadOf(report, receiver.template ?? "json");
-      return await sendWebhook(receiver, { id, attempt, payload });
+      return await sendWebhook(receiver, { id, attempt, payload }, { ...usualMeans, showsAnswer });
     }
     case "command":
-      await runCommand(receiver, id, report, env);
+      await runCommand(receiver, id, report, { env, showsOutput });
       return undefined;
     case "mail":
-      await sendMail(receiver, id, report, env);
+      await sendMail(receiver, id, report, { env, showsOutput });
       return undefined;
   }
 }

@@ -13,10 +13,10 @@ import type { Payload } from "./templates.ts";
 
 type Webhook = Extract<Receiver, { kind: "url" }>;
 
-/** The answer of a receiver: its status, and the beginning of its text. */
+/** The answer of a receiver: its status, and the beginning of its text if that may be shown. */
 export interface WebhookAnswer {
   status: number;
-  answer: string;
+  answer?: string;
 }
 
 /** What to send, with its id and the number of this attempt. */
@@ -33,10 +33,14 @@ interface Means {
   resolve: ResolveName;
   /** For the whole delivery, with the look-up of the name. */
   limitMs: number;
+  /** Whether to read the text of the answer. No mask finds a secret in each of its notations. */
+  showsAnswer?: boolean;
 }
 
 const lookup: ResolveName = async (host) =>
   (await lookupName(host, { all: true })).map(({ address }) => address);
+
+export const usualMeans: Means = { resolve: lookup, limitMs: 10_000 };
 
 const answerMax = 2_048;
 /** A part of a secret at the end of the answer is not recognised, so more is read. */
@@ -56,7 +60,7 @@ const temporary = [408, 425, 429];
 export async function sendWebhook(
   receiver: Webhook,
   delivery: Delivery,
-  { resolve, limitMs }: Means = { resolve: lookup, limitMs: 10_000 },
+  { resolve, limitMs, showsAnswer = false }: Means = usualMeans,
 ): Promise<WebhookAnswer> {
   const { name, url, allow = [] } = receiver;
   const deadline = AbortSignal.timeout(limitMs);
@@ -79,11 +83,11 @@ export async function sendWebhook(
     exchange({ receiver, url, address, deadline }, delivery),
     late,
   ]);
-  const text = await beginningOf(response);
   const status = response.statusCode ?? 0;
-  const answer = readable(redacted(text, receiver)).slice(0, answerMax);
-  if (status >= 200 && status < 300) return { status, answer };
-  throw failure(name, delivery.attempt, { status, answer, response });
+  const answer = showsAnswer ? { answer: await answerOf(response, receiver) } : {};
+  response.destroy();
+  if (status >= 200 && status < 300) return { status, ...answer };
+  throw failure(name, delivery.attempt, { status, ...answer, response });
 }
 
 async function addressesOf(
@@ -135,6 +139,11 @@ async function exchange(
   });
 }
 
+async function answerOf(response: IncomingMessage, receiver: Webhook): Promise<string> {
+  const text = await beginningOf(response);
+  return readable(redacted(text, receiver)).slice(0, answerMax);
+}
+
 /** The first bytes of an answer, which may be endless, or cut off at the deadline. */
 async function beginningOf(response: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
@@ -148,19 +157,18 @@ async function beginningOf(response: IncomingMessage): Promise<string> {
   } catch {
     // Its status counts, and that is here.
   }
-  response.destroy();
   return Buffer.concat(parts).toString("utf8");
 }
 
-function failure(name: string, attempt: number, { status, answer, response }: Failed): Error {
-  const text = `receiver ${name} answered ${status}${answer === "" ? "" : `: ${answer}`}`;
+function failure(name: string, attempt: number, { status, answer = "", response }: Failed): Error {
+  const how = `answered ${status}${answer === "" ? "" : `: ${answer}`}`;
   if (status >= 300 && status < 400) {
     return new NotificationFailed(name, `it answered ${status}, and redirects are not followed`);
   }
   const isForGood = status >= 400 && status < 500 && !temporary.includes(status);
-  if (isForGood) return withoutStack(new FatalError(text));
+  if (isForGood) return withoutStack(new FatalError(`receiver ${name} ${how}`));
   const waitMs = retryAfterMs(response);
-  const failed = new NotificationFailed(name, `it answered ${status}: ${answer}`);
+  const failed = new NotificationFailed(name, `it ${how}`);
   // At least the time after which it is tried again otherwise: a few seconds would use up all
   // attempts.
   const leastMs = Math.min(30_000 * 2 ** (attempt - 1), 3_600_000);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Sql } from "../../../src/db/connection/connect.ts";
 import { freshDatabase } from "../../database.ts";
 import { type Endpoint, openEndpoint } from "../../pool/notify/endpoint.ts";
-import { type Commands, openCommands } from "../in-process.ts";
+import { type Commands, openCommands, program } from "../in-process.ts";
 
 setDefaultTimeout(60_000);
 
@@ -138,11 +138,33 @@ test("no secret and no part of the URL reaches the database, a log or an error",
     (await cli.run("notify", "test", "echo")).err,
   ];
   await endpoint.next();
-  expect(texts[2]).toContain("answered 404: no such hook");
+  expect(texts[2]).toContain("answered 404");
+  expect(texts.slice(0, 5).join()).not.toContain("no such hook");
+  expect(texts[5]).toContain("answered 404: no such hook");
   for (const text of texts) {
     expect(text).not.toMatch(/PATHSECRET|QUERYSECRET|TOKENSECRET|whsec_/);
     expect(text).not.toContain(secret.slice("whsec_".length, 30));
   }
+});
+
+test("the output of a command that fails reaches neither the database nor a log", async () => {
+  await using db = await freshDatabase();
+  const { cli, run } = await folderOf(db);
+  using _ = cli;
+  mkdirSync(join(cli.folder, "notify.d"), { mode: 0o700 });
+  const page = "echo OUT${PDOFLOW_KIND:+SECRET}; echo ERR${PDOFLOW_KIND:+SECRET} >&2; exit 3";
+  writeFileSync(join(cli.folder, "notify.d/page.toml"), `command = ["sh", "-c", "${page}"]`, {
+    mode: 0o600,
+  });
+  await run("post work.ts#ok --no-args --on-end page");
+  await run("pool --once");
+  await db.sql`update pdoflow.posting set max_attempts = 1 where name = 'notify-page'`;
+  const { code, err } = await cli.run("pool", "--once", "--notify-from", "notify.d", "-v");
+  const failures = await run("failures @notify-page");
+  expect({ code, failures }).toEqual({
+    ...{ code: 1, failures: expect.stringContaining("its command ended with exit code 3") },
+  });
+  expect(`${err} ${failures} ${await dump(db.sql)}`).not.toMatch(/(OUT|ERR)SECRET/);
 });
 
 test("Retry-After moves the next attempt, which has the same id, and 410 ends it", async () => {
@@ -212,4 +234,37 @@ test("notify test sends an example, and reports what went wrong", async () => {
     err: "pdoflow notify test: receiver down: it answered 500: status 500\n",
   });
   await endpoint.next();
+});
+
+test("notify test prints JSON with --json, and otherwise the output of a command on stderr", async () => {
+  const cli = await openCommands(null);
+  using _ = cli;
+  receiver(cli, "hook", "/hook");
+  receiver(cli, "down", "/500");
+  const json = async (name: string) => {
+    const { code, out, err } = await cli.run("notify", "test", name, "--json");
+    await endpoint.next();
+    return { code, err, found: JSON.parse(out) as unknown };
+  };
+  const common = { version: 1, id: expect.stringMatching(/^test-\d+$/) };
+  expect(await json("hook")).toEqual({
+    ...{ code: 0, err: "" },
+    found: { ...common, receiver: "hook", isAccepted: true, status: 200, reason: null },
+  });
+  const reason = "receiver down: it answered 500: status 500";
+  expect(await json("down")).toEqual({
+    ...{ code: 1, err: "" },
+    found: { ...common, receiver: "down", isAccepted: false, status: null, reason },
+  });
+  const file = join(cli.folder, "notify.d/page.toml");
+  writeFileSync(file, 'command = ["sh", "-c", "echo hello"]', { mode: 0o600 });
+  const page = (...more: string[]) => {
+    const { stdout, stderr } = Bun.spawnSync([...program, "notify", "test", "page", ...more], {
+      cwd: cli.folder,
+    });
+    return { out: String(stdout), err: String(stderr) };
+  };
+  expect(page()).toEqual({ out: expect.stringMatching(/^receiver page accepted/), err: "hello\n" });
+  const { out, err } = page("--json");
+  expect({ found: JSON.parse(out), err }).toMatchObject({ found: { isAccepted: true }, err: "" });
 });

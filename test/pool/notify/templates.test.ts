@@ -105,14 +105,14 @@ test("a command gets the body and variables, in which a name is data", async () 
     kind: "command" as const,
     command: ["sh", "-c", script],
   };
-  const env = { PATH: process.env["PATH"] };
-  await runCommand(receiver, "x", { ...report, name: "$(touch fail)\n`touch fail`\0" }, env);
+  const own = { env: { PATH: process.env["PATH"] }, showsOutput: false };
+  await runCommand(receiver, "x", { ...report, name: "$(touch fail)\n`touch fail`\0" }, own);
   expect(JSON.parse(readFileSync(join(folder, "body"), "utf8"))).toMatchObject({ id: 41 });
   expect(readFileSync(join(folder, "seen"), "utf8")).toBe(
     "41|failed|10|$(touch fail) `touch fail`",
   );
   writeFileSync(join(folder, "fail"), "");
-  const errorOf = (one: typeof receiver) => runCommand(one, "x", report, env).catch(messageOf);
+  const errorOf = (one: typeof receiver) => runCommand(one, "x", report, own).catch(messageOf);
   expect(await errorOf(receiver)).toBe("receiver page: its command ended with exit code 1");
   expect(await errorOf({ ...receiver, command: ["./SECRET"] })).toBe(
     "receiver page: its command could not be started",

@@ -37,7 +37,7 @@ const at =
 /** How a delivery ended: what was kept, or the message, and whether and when it is tried again. */
 async function send(path: string, more: Partial<Webhook> = {}, limitMs = 5_000) {
   try {
-    const means = { resolve: at("127.0.0.1"), limitMs };
+    const means = { resolve: at("127.0.0.1"), limitMs, showsAnswer: true };
     return await sendWebhook(receiverAt(path, more), delivery, means);
   } catch (error) {
     return { retry: retryOf(error), text: String(error) };
@@ -50,7 +50,7 @@ test("a receiver gets one signed request, and its answer is kept without control
   const body = '{"id":41}';
   const payload = { body, headers: { "content-type": "application/json" } };
   const own = { secret: [secret], token: "tk_123456" };
-  const means = { resolve: at("127.0.0.1"), limitMs: 5_000 };
+  const means = { resolve: at("127.0.0.1"), limitMs: 5_000, showsAnswer: true };
   const receiver = receiverAt("/hook?key=abcdef", own);
   expect(await sendWebhook(receiver, { ...delivery, payload }, means)).toEqual({
     status: 200,
@@ -127,6 +127,19 @@ test("an error page that repeats the request does not show the URL or a secret",
   const { text } = (await send(path, { token, secret: [secret] })) as { text: string };
   expect(text).toContain("answered 404: no such hook: ");
   expect(text).not.toMatch(/SECRET|hook\.test/);
+});
+
+test("only the status of an answer is kept", async () => {
+  const means = { resolve: at("127.0.0.1"), limitMs: 5_000 };
+  const sent = async (path: string) => {
+    const found = await sendWebhook(receiverAt(path), delivery, means).catch(messageOf);
+    await endpoint.next();
+    return found;
+  };
+  expect(await sent("/ok")).toEqual({ status: 200 });
+  expect(await sent("/endless")).toEqual({ status: 200 });
+  expect(await sent("/echo/PATHSECRET")).toBe("receiver hook answered 404");
+  expect(await sent("/500")).toBe("receiver hook: it answered 500");
 });
 
 test("no part of the URL is in an error of the network", async () => {
