@@ -110,13 +110,19 @@ begin
 end $$;
 
 -- Whether a value is a list of needs: [["disk", "has"], ["mem", ">=", 1024], ["gpu", "=", 1]]. With
--- a number, "=" is an amount that a job takes.
+-- a number, "=" is an amount that a job takes. The names cpus, mem and gpu have no words, and no
+-- other spelling: see src/domain/known-resources.ts.
 create function pdoflow.is_needs(p_value jsonb) returns boolean language plpgsql immutable as $$
 begin
   return case when jsonb_typeof(p_value) <> 'array' then false else not exists (
     select from jsonb_array_elements(p_value) as n (need)
     where case when jsonb_typeof(need) <> 'array' then true else not coalesce(
-      jsonb_typeof(need -> 0) = 'string' and (
+      jsonb_typeof(need -> 0) = 'string'
+      and lower(need ->> 0) not in ('cpu', 'gpus', 'memory')
+      and (lower(need ->> 0) not in ('cpus', 'mem', 'gpu')
+           or need ->> 0 = lower(need ->> 0)
+              and (need ->> 1 <> '=' or jsonb_typeof(need -> 2) = 'number'))
+      and (
         need ->> 1 = 'has' and jsonb_array_length(need) = 2
         or need ->> 1 = '=' and jsonb_array_length(need) = 3
            and case jsonb_typeof(need -> 2) when 'string' then true

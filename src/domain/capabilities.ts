@@ -1,4 +1,5 @@
 import { InvalidInput } from "./errors.ts";
+import { canBeWord, nameFault } from "./known-resources.ts";
 
 /** A resource of a pool: a name alone, an amount, a word, or a list of devices. */
 export type Provided = true | number | string | readonly string[];
@@ -19,30 +20,41 @@ export const commandNeed: Need = ["commands", "has"];
 export const isCommandNeed = ([key]: Need): boolean => key === commandNeed[0];
 
 const name = /^[a-z][a-z0-9_./-]*$/i;
-const device = /^[\w.:/-]+$/;
+const device = /^(?!none$)[\w.:/][\w.:/-]*$/;
 const units: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /** The resource whose values are always devices: `gpu=0` is the device 0. */
 const gpu = "gpu";
+/** The resources of which a pool cannot have nothing; a list of cpus has their numbers. */
+const [cpus, mem] = ["cpus", "mem"];
 
 /**
  * Parses the values of `--resource`, and adds them to the detected resources of a pool:
  * `fast-disk`, `mem=64G`, `model=a100`, `gpu=0,1`; `gpu=none` removes one. Amounts may have the
- * units K, M, G, T, each 1024 times the one before, also written as g, GB or GiB.
+ * units K, M, G, T, each 1024 times the one before, also written as g, GB or GiB. Faults name the
+ * `option` that has the words.
  *
  * @throws {InvalidInput} with each value that is wrong.
  */
-export function parseResources(words: readonly string[], detected: Provides = {}): Provides {
+export function parseResources(
+  words: readonly string[],
+  detected: Provides = {},
+  option = "--resource",
+): Provides {
   const provides = new Map<string, Provided>(Object.entries(detected));
   const problems: string[] = [];
   for (const word of words.map((each) => each.trim())) {
     const [key, value] = splitOnce(word, "=");
-    const provided = value === undefined ? true : providedBy(key, value);
-    if (!name.test(key) || provided === null) problems.push(wrong(word, "gpu=0,1 or mem=64G"));
-    else if (value === "none") provides.delete(key);
+    const isRemoved = value === "none";
+    const provided = value === undefined || isRemoved ? true : providedBy(key, value);
+    const fault = nameFault(key);
+    if (fault !== null) problems.push(fault);
+    else if (!name.test(key) || provided === null) {
+      problems.push(wrong(word, "cpus=4, mem=64G or gpu=0,1"));
+    } else if (isRemoved) provides.delete(key);
     else provides.set(key, provided);
   }
-  if (problems.length > 0) throw new InvalidInput("--resource", problems);
+  if (problems.length > 0) throw new InvalidInput(option, problems);
   return Object.fromEntries(provides);
 }
 
@@ -51,14 +63,22 @@ export function parseResources(words: readonly string[], detected: Provides = {}
  *
  * @throws {InvalidInput} as `parseResources`.
  */
-export const parseResourceList = (text: string): Provides =>
-  parseResources(text.split(/,(?!\s*\d+\s*(?:,|$))/));
+export const parseResourceList = (text: string, option: string): Provides =>
+  parseResources(text.split(/,(?!\s*\d+\s*(?:,|$))/), {}, option);
 
 /** Null if the value has another form. */
 function providedBy(key: string, value: string): Provided | null {
-  if (key !== gpu && !value.includes(",")) return value === "" ? null : amountOrWord(value);
+  if (key !== gpu && !value.includes(",")) {
+    const amount = amountOrWord(value);
+    const isRight =
+      typeof amount === "string"
+        ? value !== "" && canBeWord(key, value)
+        : amount > 0 || (key !== cpus && key !== mem);
+    return isRight ? amount : null;
+  }
   const devices = value.split(",").map((each) => each.trim());
-  const areRight = devices.every((each) => device.test(each));
+  const form = key === cpus ? /^\d+$/ : device;
+  const areRight = key !== mem && devices.every((each) => form.test(each));
   return areRight && new Set(devices).size === devices.length ? devices : null;
 }
 
@@ -81,7 +101,7 @@ export function parseNeeds(text: string): Needs {
     else if (operator === ">=" && typeof amount === "number") needs.push([key, ">=", amount]);
     else problems.push(`${part}: expected a number after >=`);
   }
-  const fault = countFault(needs);
+  const fault = needsFault(needs);
   if (fault !== null) problems.push(fault);
   if (problems.length > 0) throw new InvalidInput("the needs of the jobs", problems);
   return needs.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
@@ -152,7 +172,14 @@ export const isCount = ([, operator, amount]: Need): boolean =>
   operator === "=" && typeof amount === "number";
 
 /** Why jobs cannot have these needs; null if they can. */
-export function countFault(needs: Needs): string | null {
+export function needsFault(needs: Needs): string | null {
+  for (const need of needs) {
+    const fault = nameFault(need[0]);
+    if (fault !== null) return fault;
+    if (need[1] === "=" && typeof need[2] === "string" && !canBeWord(need[0], need[2])) {
+      return `${formatNeed(need)}: expected an amount such as ${need[0] === mem ? "8G" : "1"}`;
+    }
+  }
   const counted = needs.filter(isCount);
   const names = counted.map(([key]) => key);
   const twice = names.find((key, i) => names.indexOf(key) !== i);

@@ -1,7 +1,7 @@
 // The values that options of a posting can have.
 import * as v from "valibot";
 
-import { countFault, type Needs } from "./capabilities.ts";
+import { needsFault, type Needs } from "./capabilities.ts";
 import { postingNamePattern } from "./selector.ts";
 
 /** A value, or null, which is the default. */
@@ -118,8 +118,8 @@ export const NeedsOfJobs: v.GenericSchema<Needs> = v.pipe(
     needsText,
   ),
   v.check(
-    (needs) => countFault(needs) === null,
-    ({ input }) => countFault(input) ?? needsText,
+    (needs) => needsFault(needs) === null,
+    ({ input }) => needsFault(input) ?? needsText,
   ),
 );
 

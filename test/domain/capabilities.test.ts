@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import {
   formatNeed,
   parseNeeds,
+  parseResourceList,
   parseResources,
   unmetNeeds,
 } from "../../src/domain/capabilities.ts";
@@ -28,7 +29,8 @@ test.each([
   ["gpu,mem>=16G", "gpu=0 mem=64G", []],
   ["gpu,mem>=16G", "gpu mem=8G", ["mem>=16G"]],
   ["mem>=16G", "mem=16G", []],
-  ["mem>=16G", "mem=lots", ["mem>=16G"]],
+  ["disk>=16G", "disk=lots", ["disk>=16G"]],
+  ["cpus=1", "cpus=0,1", []],
   ["model=a100", "model=h100", ["model=a100"]],
   ["model=a100", "model=a100", []],
   ["gpu", "gpu=0", []],
@@ -61,6 +63,23 @@ test.each([
   ["needs", () => parseNeeds("mem>16G"), 'found "mem>16G"'],
   ["needs", () => parseNeeds("mem>=lots"), "expected a number after >="],
   ["needs", () => parseNeeds("mem>="), 'found "mem>="'],
+  ...["gpu=-1", "cpus=abc", "cpus=1e9", "gpu=1e1", "gpu=two", "licence/x=-1"].map(
+    (part) => ["needs", () => parseNeeds(part), `${part}: expected an amount such as 1`] as const,
+  ),
+  ["needs", () => parseNeeds("mem=8X"), "mem=8X: expected an amount such as 8G"],
+  ["needs", () => parseNeeds("cpu=4"), 'expected the name cpus, found "cpu"'],
+  ["needs", () => parseNeeds("gpus"), 'expected the name gpu, found "gpus"'],
+  ["needs", () => parseNeeds("GPU>=1"), 'expected the name gpu, found "GPU"'],
+  ["needs", () => parseNeeds("CPUS=2"), 'expected the name cpus, found "CPUS"'],
+  ["needs", () => parseNeeds("memory=8G"), 'expected the name mem, found "memory"'],
+  ["resource", () => parseResources(["Memory=8G"]), 'expected the name mem, found "Memory"'],
+  ...["cpus=abc", "mem=x", "cpus=1e5", "cpus=0", "licence/x=-1", "gpu=none,1", "gpu=0,1,none"].map(
+    (word) => ["resource", () => parseResources([word]), `found "${word}"`] as const,
+  ),
+  ...["mem=0", "mem=1,2", "cpus=a,b", "gpu=-1"].map(
+    (word) => ["resource", () => parseResources([word]), `found "${word}"`] as const,
+  ),
+  ["--for", () => parseResourceList("gpu=", "--for"), "--for: expected a part"],
 ])("a part that is wrong is reported (%s)", (_which, parse, says) => {
   expect(parse).toThrow(says);
 });

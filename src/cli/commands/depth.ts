@@ -43,7 +43,7 @@ export class DepthCommand extends PdoflowCommand {
 
   async run() {
     const { slots } = parseFlags(Options, this);
-    const provides = this.provides === undefined ? null : parseResourceList(this.provides);
+    const provides = this.provides === undefined ? null : parseResourceList(this.provides, "--for");
     return await this.withDatabase(async (db) => {
       const project = this.project ?? null;
       const desired = await readDesired(db, { provides, project, slots: slots ?? 1 });

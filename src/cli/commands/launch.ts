@@ -93,7 +93,7 @@ export class LaunchSlurmCommand extends PdoflowCommand {
       this.print(withOptions(script, options(maxPools)).trimEnd());
       return exitCodes.ok;
     }
-    const provides = this.provides === undefined ? null : parseResourceList(this.provides);
+    const provides = this.provides === undefined ? null : parseResourceList(this.provides, "--for");
     const pools = { provides, project: this.project ?? null, slots };
     const desired = await this.withDatabase((db) => readDesired(db, pools));
     const count = ["squeue", "--me", "--noheader", "--array", "--format=%i"];

@@ -41,7 +41,7 @@ export class DesiredPages implements AsyncDisposable {
     const asked = query.get("provides");
     const project = query.get("project");
     try {
-      const provides = asked === null ? null : parseResourceList(asked);
+      const provides = asked === null ? null : parseResourceList(asked, "provides");
       const known = await this.#read({ provides, project });
       if (known === "too many") {
         return plain(400, `expected at most ${questionsMax} different questions`);

@@ -156,6 +156,9 @@ test.each([
   [`'a.ts#f', '[[1]]', '{"priority": [1, 2]}'`, "option priority: expected 1 numbers"],
   [`'a.ts#f', '[[1]]', '{"name": "1a"}'`, "option name: expected up to 100 letters"],
   [`'a.ts#f', '[[1]]', '{"needs": ["gpu"]}'`, "option needs: expected needs such as"],
+  [`'a.ts#f', '[[1]]', '{"needs": [["gpu", "=", "-1"]]}'`, "option needs: expected needs such as"],
+  [`'a.ts#f', '[[1]]', '{"needs": [["GPU", "=", 1]]}'`, "option needs: expected needs such as"],
+  [`'a.ts#f', '[[1]]', '{"needs": [["cpu", ">=", 4]]}'`, "option needs: expected needs such as"],
   [`'a.ts#f', '[[1]]', '[]'`, "expected an object"],
 ])("post(%s) reports the fault", async (args, message) => {
   const said = ada.sql.unsafe(`select pdoflow.post(${args})`);
