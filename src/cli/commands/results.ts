@@ -82,7 +82,9 @@ export class ResultsCommand extends PdoflowCommand {
     const { state, plot } = parseFlags(Options, this);
     const isPlot = plot !== undefined;
     if ([this.csv, this.tsv, this.raw, this.json, isPlot].filter(Boolean).length > 1) {
-      throw new InvalidInput("options", ["expected one of --csv, --tsv, --raw, --json and --plot"]);
+      throw new InvalidInput("options", [
+        "expected only one of --csv, --tsv, --raw, --json and --plot, found several",
+      ]);
     }
     if (this.ascii && !isPlot) {
       throw new InvalidInput("--ascii", ["expected --plot together with --ascii"]);

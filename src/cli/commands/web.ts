@@ -84,7 +84,8 @@ export class WebCommand extends PdoflowCommand {
       if (this.listen === undefined) return { path: resolve(this.context.cwd, this.socket) };
       throw new InvalidInput("options", ["expected --listen or --socket, found both"]);
     }
-    const at = parseListenAddress(this.listen ?? defaultAddress, "--listen");
+    const expected = `a port, or an address of this machine with a port such as ${defaultAddress}`;
+    const at = parseListenAddress(this.listen ?? defaultAddress, "--listen", expected);
     if ("path" in at) throw new InvalidInput("--listen", ["for a socket, use --socket PATH"]);
     if (/^(127\.\d+\.\d+\.\d+|::1|localhost)$/i.test(at.host)) return at;
     throw new InvalidInput("--listen", [

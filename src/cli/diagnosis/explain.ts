@@ -224,7 +224,8 @@ function unserved({ route, pools: all }: Pick<JobFacts, "route" | "pools">): str
     route.needs,
     pools.map(({ provides }) => provides),
   );
-  if (unmet !== null) return `${unmet} (${live}); ${how}`;
+  const isAmount = always.some((need) => typeof need[2] === "number");
+  if (unmet !== null) return `${unmet} (${live}); ${isAmount ? "ask for less, or " : ""}${how}`;
   return `the pools that could run it do not run jobs of ${route.posterOs} (${live})`;
 }
 

@@ -1,8 +1,13 @@
 import { accessSync, closeSync, constants, openSync, rmSync, statSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 
-import { exitCodes, messageOf, PdoflowError } from "../../domain/errors.ts";
+import { exitCodes, InvalidInput, messageOf, PdoflowError } from "../../domain/errors.ts";
+
+/** Without the failed call and its path, which is that of a draft. */
+const withoutPath = (message: string): string => message.replace(/, \w+ '.*$/s, "");
+
+const endings = ["", ".html", ".htm", ".json"];
 
 /** The file of a report can't be written. */
 export class ReportUnwritable extends PdoflowError {
@@ -10,7 +15,8 @@ export class ReportUnwritable extends PdoflowError {
   readonly exitCode = exitCodes.output;
   constructor(path: string, error: unknown) {
     super(
-      `expected a file that can be written for the report, found ${path}: ${messageOf(error)}. ` +
+      `expected a file that can be written for the report, found ${path}: ` +
+        `${withoutPath(messageOf(error))}. ` +
         "Name another file, or create its folder.",
     );
   }
@@ -26,8 +32,17 @@ export class ReportFile {
   /** Devices and pipes are written, not replaced. */
   readonly #isReplaced: boolean;
 
-  /** @throws {ReportUnwritable} */
+  /**
+   * @throws {InvalidInput} its ending is of another format.
+   * @throws {ReportUnwritable}
+   */
   constructor(cwd: string, name: string) {
+    const ending = extname(name).toLowerCase();
+    if (!endings.includes(ending)) {
+      throw new InvalidInput("report", [
+        `expected a file that ends in .html or .json, found "${name}"`,
+      ]);
+    }
     this.path = resolve(cwd, name);
     this.isJson = /\.json$/i.test(name);
     try {

@@ -82,6 +82,10 @@ test("an older report stays if the new one cannot be written, which is said at o
       });
     }
   }
+  const pdf = await cli.run("report", id, "-o", "a.pdf");
+  expect(pdf).toMatchObject({ code: 2, err: expect.stringContaining(".html or .json") });
+  const nowhere = await cli.run("report", id, "-o", "no/a.html");
+  expect(nowhere.err).toContain("no/a.html: ENOENT: no such file or directory. Name another");
   writeFileSync(join(cli.folder, "a.html"), "before");
   expect(await cli.run("report", "9", "-o", "a.html")).toMatchObject({ code: 4 });
   expect(read("a.html")).toBe("before");

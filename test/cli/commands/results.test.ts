@@ -62,6 +62,10 @@ test("the columns of CSV and TSV are all fields that any result has, as they are
     "posting,index,status,error\r\n",
   );
   expect(await cli.run("results", "1", "--csv", "--tsv")).toMatchObject({ code: 2 });
+  expect(await cli.run("results", "1", "--plot", "x", "--json")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("expected only one of --csv, --tsv, --raw, --json and --plot"),
+  });
 });
 
 test("numbers and dates are plain, --args adds arguments, --safe guards against formulas", async () => {

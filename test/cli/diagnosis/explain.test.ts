@@ -151,7 +151,7 @@ test.each<[Partial<JobFacts>, string]>([
         },
       ],
     },
-    "42/7 waits because no pool provides gpu=8, at most 2 (1 live pool); start one with: " +
+    "42/7 waits because no pool provides gpu=8, at most 2 (1 live pool); ask for less, or start one with: " +
       "pdoflow pool --resource gpu=0,1,2,3,4,5,6,7 --resource mem=1G.",
   ],
   [

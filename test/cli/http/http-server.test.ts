@@ -135,6 +135,12 @@ test.each([
   expect(formatListenAddress(parseListenAddress(text, "--health"))).toBe(expected);
 });
 
+test("a fault of an address says what the option expects", () => {
+  expect(() => parseListenAddress("abc", "--listen", "a port")).toThrow(
+    '--listen: expected a port, found "abc"',
+  );
+});
+
 test.each(["", ":9470", "65536", "a", "::1:80", "1.2.3.4", "-1", "80 "])(
   'the address "%s" is refused',
   (text) => {

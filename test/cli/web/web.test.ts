@@ -116,6 +116,8 @@ test("a socket is for its owner alone, and no address of other machines is liste
     const { code, err } = await cli.run("web", "--listen", address);
     expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining("--listen") });
   }
+  const odd = await cli.run("web", "--listen", "abc");
+  expect(odd.err).toContain("an address of this machine with a port such as 127.0.0.1:");
   const refused = cli.start("web", "--listen", "127.0.0.1:0", "--socket", "a");
   expect(await refused.exited).toBe(2);
   expect(await textOf(refused.stderr)).toContain("found both");
