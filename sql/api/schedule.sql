@@ -303,9 +303,7 @@ begin
     return;
   end if;
   -- A time that was missed or skipped can be made up.
-  delete from pdoflow.fire f
-  where f.schedule_id = s.id and f.nominal_at = v_at
-    and f.outcome in ('missed', 'skipped', 'refused');
+  perform pdoflow.forget_unposted(s, v_at);
   v := pdoflow.fire_schedule(s, v_at, true);
   if v.outcome is null then
     return query select f.nominal_at, f.posting_id, f.flow_id, 'kept', null::text
@@ -353,8 +351,9 @@ comment on view pdoflow.schedules is 'One row: a schedule that the caller can se
 
 create view pdoflow.fires with (security_barrier) as
 select s.name, s.poster, f.nominal_at, f.fired_at, f.outcome, f.by_hand, f.posting_id,
-       f.flow_id, f.reason
+       f.flow_id, f.reason, f.times, f.last_at
 from pdoflow.fire f join pdoflow.schedule s on s.id = f.schedule_id
 where (select pdoflow.sees_all()) or s.poster = pdoflow.caller();
 comment on view pdoflow.fires is
-'One row: a time of a schedule that the caller can see, and what happened then.';
+'One row: a time of a schedule that the caller can see, and what happened then; or a run of missed
+times, from nominal_at to last_at.';

@@ -19,6 +19,50 @@ begin
   return v_fire;
 end $$;
 
+-- Notes that the times of a schedule from one to another were missed, as one fire (H5).
+create function pdoflow.note_missed(
+  s pdoflow.schedule, p_first timestamptz, p_last timestamptz
+) returns void language plpgsql set jit = off set enable_seqscan = off as $$
+begin
+  perform pdoflow.note_fire(s, p_first, 'missed', 'no pool fired it in time', false);
+  if p_last > p_first then
+    update pdoflow.fire set times = pdoflow.count_times(s, p_first, p_last), last_at = p_last
+    where schedule_id = s.id and nominal_at = p_first and outcome = 'missed';
+  end if;
+end $$;
+
+-- Deletes the fire of a time that posted nothing, so that it can be made up for. In a run of missed
+-- times, there is one less (H5).
+create function pdoflow.forget_unposted(s pdoflow.schedule, p_nominal timestamptz) returns void
+language plpgsql set jit = off set enable_seqscan = off as $$
+declare
+  v_run pdoflow.fire;
+  v_first timestamptz := p_nominal;
+begin
+  delete from pdoflow.fire
+  where schedule_id = s.id and nominal_at = p_nominal
+    and outcome in ('missed', 'skipped', 'refused') and times = 1;
+  if found then return; end if;
+  select * into v_run from pdoflow.fire
+  where schedule_id = s.id and nominal_at <= p_nominal and last_at >= p_nominal and times > 1
+  order by nominal_at desc limit 1;
+  if not found then return; end if;
+  if v_run.nominal_at = p_nominal then -- the key moves to the first time without a fire
+    loop
+      v_first := pdoflow.next_time(s, v_first);
+      exit when not exists (
+        select from pdoflow.fire where schedule_id = s.id and nominal_at = v_first);
+    end loop;
+  else
+    v_first := v_run.nominal_at;
+  end if;
+  if v_first is null or v_first > v_run.last_at then -- it was added again, with other times
+    v_first := v_run.last_at;
+  end if;
+  update pdoflow.fire set times = times - 1, nominal_at = v_first
+  where schedule_id = s.id and nominal_at = v_run.nominal_at;
+end $$;
+
 -- The postings of the last fire of a schedule that have not ended. Finds them by their number or
 -- flow first: an index of open postings looks as good while the table is small, and its plan stays.
 create function pdoflow.unfinished_of(s pdoflow.schedule) returns bigint[]
@@ -143,10 +187,9 @@ declare
 begin
   v := pdoflow.due_time(s);
   if v.fire_at is distinct from s.nominal_at then
-    perform pdoflow.note_fire(
-      s, s.nominal_at, 'missed', 'no pool fired it in time'
-        || case when v.last_at > s.nominal_at
-                then format(', nor others before %s', v.last_at) else '' end, false);
+    perform pdoflow.note_missed(s, s.nominal_at, case
+      when v.fire_at is null then v.last_at
+      else pdoflow.last_time(s, s.nominal_at, v.fire_at - interval '1 us') end);
   end if;
   if v.fire_at is not null then perform pdoflow.fire_schedule(s, v.fire_at, false); end if;
   perform pdoflow.advance_schedule(s, v.last_at);

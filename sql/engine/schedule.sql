@@ -66,6 +66,27 @@ begin
   return v_last;
 end $$;
 
+-- The number of times of a schedule from one of them to another. Of a cron expression, whose times
+-- are found one by one, at most 101: more than 100.
+create function pdoflow.count_times(s pdoflow.schedule, p_first timestamptz, p_last timestamptz)
+returns integer language plpgsql stable as $$
+declare
+  v_ms bigint := pdoflow.interval_of(s.timing);
+  v_cron pdoflow.cron;
+  v_count integer := 1;
+  v_at timestamptz := p_first;
+begin
+  if v_ms is not null then
+    return round(extract(epoch from p_last - p_first) * 1000 / v_ms) + 1;
+  end if;
+  v_cron := pdoflow.parse_cron(s.timing);
+  while v_at < p_last and v_count <= 100 loop
+    v_at := pdoflow.next_cron(v_cron, s.zone, v_at);
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end $$;
+
 -- The moment at which a schedule fires for a time: later by its jitter (H3).
 create function pdoflow.with_jitter(s pdoflow.schedule, p_nominal timestamptz) returns timestamptz
 language plpgsql stable as $$

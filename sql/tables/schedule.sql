@@ -60,12 +60,18 @@ create table pdoflow.fire (
   posting_id bigint,
   flow_id bigint,
   reason text,
+  times integer not null default 1,
+  last_at timestamptz,
   primary key (schedule_id, nominal_at),
+  constraint h5_missed_times check (
+    times >= 1 and (last_at is null or outcome = 'missed' and last_at >= nominal_at)),
   constraint w_short check (length(reason) <= 1000)
 );
 comment on table pdoflow.fire is
 'One row: a time of a schedule, and what happened then. Kept are the last 400 of a schedule.
   H2  The key: a time fires once, whichever pools see it.
+  H5  A run of missed times is one row: times is their number, from nominal_at to last_at, without
+      the ones that were made up for by hand. Of a cron expression at most 101 are counted.
 A prune has started until its pool reports its end.
 reason: why nothing was posted, or what was pruned. by_hand: "schedule run" or "backfill".';
 

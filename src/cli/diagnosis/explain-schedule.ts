@@ -1,4 +1,5 @@
 import type { FireRow, ScheduleRow } from "../../db/posting/schedules.ts";
+import { missedText } from "../schedule/fire-rows.ts";
 import { localText } from "../../domain/local-time.ts";
 
 interface ScheduleFacts {
@@ -39,7 +40,8 @@ function whatNext(
   return `is due ${due}, but does not fire: ${obstacle}${remedy}`;
 }
 
-function lastText({ nominalAt, outcome, reason, postingId, flowId }: FireRow): string {
+function lastText(fire: FireRow): string {
+  const { nominalAt, outcome, reason, postingId, flowId } = fire;
   const at = `Its last time, ${localText(nominalAt)},`;
   const why = reason === null ? "" : `: ${reason}`;
   switch (outcome) {
@@ -52,7 +54,9 @@ function lastText({ nominalAt, outcome, reason, postingId, flowId }: FireRow): s
     case "skipped":
       return `${at} was skipped${why}${seeAlso(reason)}.`;
     case "missed":
-      return `${at} was missed${why}. What becomes of missed times: --missed.`;
+      return fire.lastAt === null
+        ? `${at} was missed${why}. What becomes of missed times: --missed.`
+        : `Its last times: ${missedText(fire)}${why}. What becomes of missed times: --missed.`;
     case "refused":
       return `${at} was refused${why}.`;
   }

@@ -95,9 +95,9 @@ export class QueueCollector implements AsyncDisposable {
   /** Each fire once: those of the last ten minutes are read each time. */
   #countFires(fires: QueueFigures["fires"]): void {
     const counted = this.#counted;
-    for (const { key, outcome } of counted === null ? [] : fires) {
+    for (const { key, outcome, times } of counted === null ? [] : fires) {
       if (counted?.has(key)) continue;
-      this.#fires[outcome] = (this.#fires[outcome] ?? 0) + 1;
+      this.#fires[outcome] = (this.#fires[outcome] ?? 0) + times;
     }
     this.#counted = new Set(fires.map(({ key }) => key));
   }

@@ -38,6 +38,10 @@ const fires = v.array(
     postingId: v.nullable(id),
     flowId: v.nullable(id),
     reason: v.nullable(v.string()),
+    /** More than 1 for a run of missed times; 101 of a cron expression: more than 100. */
+    times: count,
+    /** The last time of that run; null for a single time. */
+    lastAt: v.nullable(moment),
   }),
 );
 
@@ -56,7 +60,7 @@ export const ScheduleOverview = v.object({
   lastReason: v.nullable(v.string()),
   postingId: v.nullable(id),
   flowId: v.nullable(id),
-  /** Times of the last 7 days that no pool fired, or that were refused. */
+  /** Times of the last 7 days that no pool fired, or that were refused; runs as a whole. */
   missed: count,
 });
 

@@ -26,8 +26,8 @@ const Figures = v.object({
   slots: v.object({ busy: count, idle: count }),
   /** How late schedules are, the latest first: 0 for the others. */
   schedules: v.array(v.object({ name: v.string(), lagSeconds: count })),
-  /** The fires of the last ten minutes. */
-  fires: v.array(v.object({ key: v.string(), outcome: v.string() })),
+  /** The fires of the last ten minutes; a run of missed times is one. */
+  fires: v.array(v.object({ key: v.string(), outcome: v.string(), times: count })),
   /** The age of the oldest transaction that keeps vacuum from removing rows; 0 if there is none. */
   oldestSnapshotSeconds: count,
 });
@@ -108,5 +108,5 @@ const schedulePart = (sql: Tx, schema: Db["schema"]) => sql`
   'fires', (
     select coalesce(json_agg(json_build_object(
       'key', concat_ws(' ', poster, name, extract(epoch from nominal_at)),
-      'outcome', outcome)), '[]')
+      'outcome', outcome, 'times', times)), '[]')
     from ${schema}.fires where fired_at > now() - interval '10 min'),`;

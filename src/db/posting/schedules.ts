@@ -68,6 +68,10 @@ export interface FireRow {
   postingId: number | null;
   flowId: number | null;
   reason: string | null;
+  /** How many times it stands for: more than 1 for a run of missed times. */
+  times: number;
+  /** The last time of that run; null for a single time. */
+  lastAt: Date | null;
 }
 
 /**
@@ -136,7 +140,7 @@ export const readSchedules = ({ sql, schema }: Db, name: string | null = null) =
 
 /** The last fires of a schedule, the newest first. */
 export const readFires = ({ sql, schema }: Db, name: string, most: number) => sql<FireRow[]>`
-  select nominal_at, fired_at, outcome, by_hand, posting_id, flow_id, reason
+  select nominal_at, fired_at, outcome, by_hand, posting_id, flow_id, reason, times, last_at
   from ${schema}.fires where name = ${name} order by nominal_at desc limit ${most}`;
 
 /** When something happens again and again: a schedule, or a time to try. */

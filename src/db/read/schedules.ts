@@ -17,7 +17,10 @@ export interface ScheduleOverview {
   /** What the last time posted. */
   postingId: number | null;
   flowId: number | null;
-  /** Times of the last 7 days that no pool fired, or that were refused. */
+  /**
+   * Times of the last 7 days that no pool fired, or that were refused; and of a run of missed times
+   * that reaches into these days, all.
+   */
   missed: number;
 }
 
@@ -31,8 +34,9 @@ export const readScheduleOverview = ({ sql, schema }: Db, most: number) => sql<S
       select * from ${schema}.fire f where f.schedule_id = s.id
       order by nominal_at desc limit 1) f on true
     cross join lateral (
-      select count(*)::integer as missed from ${schema}.fire f
-      where f.schedule_id = s.id and f.nominal_at > now() - interval '7 days'
+      select coalesce(sum(f.times), 0)::float8 as missed from ${schema}.fire f
+      where f.schedule_id = s.id
+        and coalesce(f.last_at, f.nominal_at) > now() - interval '7 days'
         and f.outcome in ('missed', 'refused')) m
   order by s.is_paused, s.fires_at nulls last, s.name`;
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
 import { backfillSchedule } from "../../../src/db/posting/schedules.ts";
+import { readScheduleOverview } from "../../../src/db/read/schedules.ts";
 import {
   jobsOf,
   names,
@@ -113,10 +114,58 @@ describe("times that were missed", () => {
     await fire(db);
     expect(await postings(db)).toEqual([1]);
     expect(await fires(db)).toMatchObject([
-      { outcome: "missed", reason: expect.stringContaining("nor others before") },
+      { outcome: "missed", reason: "no pool fired it in time" },
       { outcome: "posted" },
     ]);
     expect(await fire(db)).toBe(0);
+  });
+
+  test("H5: all are counted in one row, and backfill takes the ones away that it makes up for", async () => {
+    await using db = await freshQueue();
+    await add(db, "every 10s");
+    await pass(db, "85 s");
+    await fire(db);
+    const rows = () => db.sql<
+      { outcome: string; times: number; at: string; lastAt: string | null }[]
+    >`
+      select outcome, times, (f.nominal_at - s.created_at)::text as at,
+             (f.last_at - s.created_at)::text as last_at
+      from pdoflow.fire f join pdoflow.schedule s on s.id = schedule_id order by f.nominal_at`;
+    const posted = (at: string) => ({ outcome: "posted", times: 1, at, lastAt: null });
+    const run = (times: number, at: string) => ({
+      outcome: "missed",
+      times,
+      at,
+      lastAt: "00:01:10",
+    });
+    expect([...(await rows())]).toEqual([run(7, "00:00:10"), posted("00:01:20")]);
+    expect([...(await readScheduleOverview(db, 9))]).toMatchObject([{ missed: 7 }]);
+    const backfill = async (second: number) => {
+      const [row] = await db.sql<{ at: string }[]>`
+        select (created_at + ${second} * interval '1 s')::text as at from pdoflow.schedule`;
+      await take(backfillSchedule(db, "nightly", { from: row?.at ?? "", to: row?.at ?? "" }), 1);
+    };
+    await backfill(20);
+    await backfill(10);
+    await backfill(10);
+    expect([...(await rows())]).toEqual([
+      ...[posted("00:00:10"), posted("00:00:20"), run(5, "00:00:30"), posted("00:01:20")],
+    ]);
+  });
+
+  test.each([
+    ["every 10s", 3_155_760],
+    ["* * * * *", 101],
+  ])("H5: those of a year of %s cost no more than a few", async (timing, times) => {
+    await using db = await freshQueue();
+    await add(db, timing);
+    await db.sql`
+      update pdoflow.schedule set nominal_at = nominal_at - interval '8766 h',
+        fires_at = fires_at - interval '8766 h', created_at = created_at - interval '8766 h'`;
+    await fire(db);
+    const [row] = await db.sql<{ times: number }[]>`
+      select times from pdoflow.fire where outcome = 'missed'`;
+    expect(row?.times).toBeWithin(times - 3, times + 1);
   });
 
   test("last: none of those of the day before", async () => {
