@@ -56,7 +56,9 @@ async function historyOf(name: string): Promise<string[]> {
 }
 
 test("a server that is down at their times: --missed decides, and the history has the reasons", async () => {
-  for (const missed of ["last", "none", "all"]) await addHourly(missed, "--missed", missed);
+  for (const missed of ["last", "none", "all"]) {
+    await addHourly(`m-${missed}`, "--missed", missed);
+  }
   const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "3s");
   const done = (count: number) =>
     until(`${count} postings to end`, async () => {
@@ -70,14 +72,14 @@ test("a server that is down at their times: --missed decides, and the history ha
   await setClock("13:20");
   await done(7); // 1 of "last", none of "none", 3 of "all"
   const reason = "missed no pool fired it in time";
-  expect(await historyOf("last")).toEqual([
+  expect(await historyOf("m-last")).toEqual([
     "10:00 posted",
     `11:00 ${reason} (2 until 12:00)`,
     "13:00 posted",
   ]);
-  expect(await historyOf("none")).toEqual(["10:00 posted", `11:00 ${reason} (3 until 13:00)`]);
+  expect(await historyOf("m-none")).toEqual(["10:00 posted", `11:00 ${reason} (3 until 13:00)`]);
   const all = ["10:00", "11:00", "12:00", "13:00"].map((time) => `${time} posted`);
-  expect(await historyOf("all")).toEqual(all);
+  expect(await historyOf("m-all")).toEqual(all);
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
 }, 60_000);
