@@ -162,8 +162,9 @@ class UnsentEnds extends ResultPacker {
 
   /** Sends them soon, even if the next job of the chunk takes long. */
   sendSoon(): void {
+    if (this.#timer !== null) return; // each job asks
     const dueAt = now() + sendAfterMs;
-    this.#timer ??= startTimer(() => {
+    this.#timer = startTimer(() => {
       // If it is late, the next job has used most of what would be measured.
       if (now() > dueAt + sendAfterMs) this.addUsage(measuredLater);
       this.send(now());
