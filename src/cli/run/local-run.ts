@@ -230,7 +230,7 @@ export class LocalRun {
     if (this.#ids.length === 0) return;
     await this.#owner.withDatabase(async (db) => {
       await this.#requireOwn(db);
-      await pausePostings(db, this.#ids, "paused", reason);
+      await pausePostings(db, this.#tokens, "paused", reason);
     });
   }
 
@@ -247,7 +247,7 @@ export class LocalRun {
     const how = { killsRunning: true, reason };
     await this.#owner.withDatabase(async (db) => {
       await this.#requireOwn(db);
-      await cancelPostings(db, this.#ids, how);
+      await cancelPostings(db, this.#tokens, how);
     });
   }
 

@@ -3,17 +3,33 @@ import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
 /**
+ * Postings by number. With their tokens, by number, only these: a statement does not change another
+ * posting that got the number of a lost one, however late a failover happens (P20).
+ */
+export type ChosenPostings = readonly number[] | ReadonlyMap<number, number>;
+
+function idsOf({ sql, schema }: Db, chosen: ChosenPostings) {
+  if (!("get" in chosen)) return sql`${integers(chosen)}::bigint[]`;
+  return sql`array(
+    select p.id from ${schema}.posting p
+      join unnest(${integers([...chosen.keys()])}::bigint[],
+                  ${integers([...chosen.values()])}::bigint[]) as c (id, token)
+        on (c.id, c.token) = (p.id, p.token))`;
+}
+
+/**
  * Stops postings for now: none of their jobs is claimed until they are resumed. Returns the stopped
  * postings.
  */
 export async function pausePostings(
-  { sql, schema }: Db,
-  ids: readonly number[],
+  db: Db,
+  chosen: ChosenPostings,
   state: "paused" | "errored_out",
   reason: string,
 ): Promise<number[]> {
+  const { sql, schema } = db;
   const rows = await sql<{ id: number }[]>`
-    select unnest(${schema}.pause(${integers(ids)}::bigint[], ${reason}, ${state})) as id`;
+    select unnest(${schema}.pause(${idsOf(db, chosen)}, ${reason}, ${state})) as id`;
   return rows.map(({ id }) => id);
 }
 
@@ -29,22 +45,18 @@ export async function stopPosting(
 }
 
 /** Opens paused and errored out postings again. Returns the opened postings. */
-export async function resumePostings(
-  { sql, schema }: Db,
-  ids: readonly number[],
-): Promise<number[]> {
+export async function resumePostings(db: Db, chosen: ChosenPostings): Promise<number[]> {
+  const { sql, schema } = db;
   const rows = await sql<{ id: number }[]>`
-    select unnest(${schema}.resume(${integers(ids)}::bigint[])) as id`;
+    select unnest(${schema}.resume(${idsOf(db, chosen)})) as id`;
   return rows.map(({ id }) => id);
 }
 
 /** Lets postings run although they wait for others. Returns the postings that waited. */
-export async function unblockPostings(
-  { sql, schema }: Db,
-  ids: readonly number[],
-): Promise<number[]> {
+export async function unblockPostings(db: Db, chosen: ChosenPostings): Promise<number[]> {
+  const { sql, schema } = db;
   const rows = await sql<{ id: number }[]>`
-    select unnest(${schema}.unblock(${integers(ids)}::bigint[])) as id`;
+    select unnest(${schema}.unblock(${idsOf(db, chosen)})) as id`;
   return rows.map(({ id }) => id);
 }
 
@@ -53,12 +65,13 @@ export async function unblockPostings(
  * cancelled postings.
  */
 export async function cancelPostings(
-  { sql, schema }: Db,
-  ids: readonly number[],
+  db: Db,
+  chosen: ChosenPostings,
   { killsRunning, reason }: { killsRunning: boolean; reason: string },
 ): Promise<number[]> {
+  const { sql, schema } = db;
   const rows = await sql<{ id: number }[]>`
-    select unnest(${schema}.cancel(${integers(ids)}::bigint[], ${killsRunning}, ${reason})) as id`;
+    select unnest(${schema}.cancel(${idsOf(db, chosen)}, ${killsRunning}, ${reason})) as id`;
   return rows.map(({ id }) => id);
 }
 
@@ -85,19 +98,24 @@ export interface FailedPick {
 
 /**
  * Puts failed jobs of a posting back into the queue, for at least one more attempt. Returns their
- * number; null if the posting is cancelled.
+ * number; null if the posting is cancelled, undefined if its token is another one (P20).
  */
 export async function retryFailed(
   { sql, schema }: Db,
   postingId: number,
-  { indices, fingerprint }: FailedPick,
-): Promise<number | null> {
+  { indices, fingerprint, token }: FailedPick & { token?: number },
+): Promise<number | null | undefined> {
   const column = (pick: (range: IndexRange) => number) => indices && integers(indices.map(pick));
+  const isIt =
+    token === undefined
+      ? sql`true`
+      : sql`exists (select from ${schema}.posting where (id, token) = (${postingId}, ${token}))`;
   const [row] = await sql<{ jobs: number | null }[]>`
     select ${schema}.retry(
       ${postingId}, ${column(({ first }) => first)}::integer[],
-      ${column(({ last }) => last)}::integer[], ${fingerprint}) as jobs`;
-  return row?.jobs ?? null;
+      ${column(({ last }) => last)}::integer[], ${fingerprint}) as jobs
+    where ${isIt}`;
+  return row?.jobs;
 }
 
 /** The changes to the limits of postings: undefined keeps a limit, null removes it. */

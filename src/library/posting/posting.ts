@@ -215,9 +215,9 @@ export class Posting<Result = unknown> {
    * @throws {PostingLost} the database failed over and lost it: post it again, with its key.
    */
   async retryFailed(): Promise<number> {
-    await this.status(); // checks that it exists, and is this one
-    const all = { indices: null, fingerprint: null };
+    const all = { indices: null, fingerprint: null, token: this.#token };
     const retried = await this.#connection.use(({ reading }) => retryFailed(reading, this.id, all));
+    if (retried === undefined) throw await this.#gone();
     if (retried === null) throw new NotRetriable(this.id);
     return retried;
   }
@@ -230,7 +230,7 @@ export class Posting<Result = unknown> {
    * @throws {PostingLost} the database failed over and lost it: post it again, with its key.
    */
   async pause(reason = "paused by a program"): Promise<boolean> {
-    return await this.#change((db) => pausePostings(db, [this.id], "paused", reason));
+    return await this.#change((db) => pausePostings(db, this.#itself, "paused", reason));
   }
 
   /**
@@ -238,7 +238,7 @@ export class Posting<Result = unknown> {
    * `pause`.
    */
   async resume(): Promise<boolean> {
-    return await this.#change((db) => resumePostings(db, [this.id]));
+    return await this.#change((db) => resumePostings(db, this.#itself));
   }
 
   /**
@@ -246,7 +246,7 @@ export class Posting<Result = unknown> {
    * otherwise as `pause`.
    */
   async unblock(): Promise<boolean> {
-    return await this.#change((db) => unblockPostings(db, [this.id]));
+    return await this.#change((db) => unblockPostings(db, this.#itself));
   }
 
   /**
@@ -255,13 +255,18 @@ export class Posting<Result = unknown> {
    */
   async cancel({ keepRunning = false, reason = "cancelled by a program" } = {}): Promise<boolean> {
     const options = { killsRunning: !keepRunning, reason };
-    return await this.#change((db) => cancelPostings(db, [this.id], options));
+    return await this.#change((db) => cancelPostings(db, this.#itself, options));
   }
 
   async #change(change: (db: Db) => Promise<number[]>): Promise<boolean> {
-    await this.status(); // checks that it exists, and is this one
     const changed = await this.#connection.use(({ reading }) => change(reading));
+    if (changed.length === 0) await this.status(); // it may not exist, or not be this one
     return changed.length > 0;
+  }
+
+  /** Itself, for statements that must not change another posting of its number. */
+  get #itself(): ReadonlyMap<number, number> {
+    return new Map([[this.id, this.#token]]);
   }
 
   /** Reads, and checks afterwards that what was read is of this posting. */
@@ -276,6 +281,12 @@ export class Posting<Result = unknown> {
   /** @throws {PostingLost} another posting has this number. */
   #require(token: number | undefined): void {
     if (token !== undefined && token !== this.#token) throw new PostingLost(this.id, "another one");
+  }
+
+  /** The error if there is no such posting: none of its number, or another one. */
+  async #gone(): Promise<PostingLost | PostingNotFound> {
+    const tokens = await this.#connection.use(({ reading }) => readTokens(reading, [this.id]));
+    return tokens.has(this.id) ? new PostingLost(this.id, "another one") : await this.#absent();
   }
 
   /** The error if there is no posting of this number: it was lost, if the server is another one. */

@@ -190,6 +190,20 @@ test("a posting is paused, resumed and cancelled, and says whether that changed 
   }
 });
 
+test("P20: a handle changes nothing of another posting that has its number now", async () => {
+  await using database = await freshDatabase();
+  const posting = await post(database, 2);
+  await database.sql`update pdoflow.posting set token = token + 1`;
+  const states = () => database.sql`select state, waits, ended_at from pdoflow.posting`;
+  const before = [...(await states())];
+  for (const act of ["pause", "resume", "unblock", "cancel", "retryFailed"] as const) {
+    expect(await nameOf(posting[act]())).toBe("PostingLost");
+  }
+  expect([...(await states())]).toEqual(before);
+  await database.sql`update pdoflow.posting set state = 'paused', token = token - 1`;
+  expect(await posting.resume()).toBe(true);
+});
+
 test("a handle is found by the number of a posting", async () => {
   await using database = await freshDatabase();
   const posting = await post(database, 2);
