@@ -143,6 +143,10 @@ function keepMemory(): void {
 }
 
 async function command(): Promise<void> {
+  if (process.pid === 1) {
+    const { actAsFirstProcess } = await import("./pool/machine/first-process.ts");
+    actAsFirstProcess((code) => process.exit(code));
+  }
   const stdout = wasClosed(1) ? closedStdout() : process.stdout;
   let lost: number | null = null;
   stdout.on("error", (error) => {

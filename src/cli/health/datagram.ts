@@ -1,4 +1,6 @@
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { FFIType, ptr } from "bun:ffi";
+
+import { openLibc } from "../../pool/machine/libc.ts";
 
 const unixFamily = 1;
 const datagramCloseOnExec = 2 | 0o2000000;
@@ -6,28 +8,6 @@ const datagramCloseOnExec = 2 | 0o2000000;
 const sendFlags = 0x40 | 0x4000;
 /** The size of `sun_path` in `struct sockaddr_un`. */
 const pathMax = 108;
-
-/** The C library by the names that glibc and musl give it. */
-const names = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
-
-function openLibrary() {
-  let last: unknown;
-  for (const name of names) {
-    try {
-      return dlopen(name, {
-        socket: { args: [FFIType.i32, FFIType.i32, FFIType.i32], returns: FFIType.i32 },
-        sendto: {
-          args: [FFIType.i32, FFIType.ptr, FFIType.u64, FFIType.i32, FFIType.ptr, FFIType.u32],
-          returns: FFIType.i64,
-        },
-        close: { args: [FFIType.i32], returns: FFIType.i32 },
-      });
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw last;
-}
 
 /**
  * A function that sends datagrams to a Unix socket, which neither Bun nor Node can: to a path or,
@@ -37,7 +17,14 @@ function openLibrary() {
  * @throws if there is no such C library.
  */
 export function datagramSender(to: string): (text: string) => boolean {
-  const { symbols } = openLibrary();
+  const symbols = openLibc({
+    socket: { args: [FFIType.i32, FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+    sendto: {
+      args: [FFIType.i32, FFIType.ptr, FFIType.u64, FFIType.i32, FFIType.ptr, FFIType.u32],
+      returns: FFIType.i64,
+    },
+    close: { args: [FFIType.i32], returns: FFIType.i32 },
+  });
   const isAbstract = to.startsWith("@");
   const path = Buffer.from(isAbstract ? `\0${to.slice(1)}` : `${to}\0`);
   const address = Buffer.alloc(2 + Math.min(path.length, pathMax));
