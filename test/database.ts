@@ -24,13 +24,10 @@ export interface TestDatabase extends AsyncDisposable {
  * shared by all tests of this run: it must not be killed, and nothing on it is durable.
  */
 export async function freshDatabase(): Promise<TestDatabase> {
-  const server = await testServer();
+  const { admin, clone } = await (maker ??= openMaker());
   const name = `pdoflow_test_${crypto.randomUUID().replaceAll("-", "")}`;
-  await using admin = connect(server, { connections: 1 });
-  const template = await ensureTemplate(admin);
-  const strategy = (await isQuickToSync(admin)) ? admin.sql`strategy file_copy` : admin.sql``;
-  await admin.sql`create database ${admin.sql(name)} template ${admin.sql(template)} ${strategy}`;
-  const target = { ...server, database: name };
+  await admin.sql.unsafe(`create database ${name} ${clone}`);
+  const target = { ...admin.target, database: name };
   const db = connect(target, { connections: 2 });
   return {
     sql: db.sql,
@@ -39,10 +36,27 @@ export async function freshDatabase(): Promise<TestDatabase> {
     name,
     async [Symbol.asyncDispose]() {
       await db.close();
-      await using admin = connect(server, { connections: 1 });
-      await admin.sql`drop database if exists ${admin.sql(name)} with (force)`;
+      await admin.sql.unsafe(`drop database if exists ${name} with (force)`);
     },
   };
+}
+
+/** What makes the databases of this process. */
+interface Maker {
+  /** Open until the process ends: a connection costs more than making and dropping a database. */
+  admin: Db;
+  /** The clauses of `create database`. */
+  clone: string;
+}
+
+let maker: Promise<Maker> | undefined;
+
+async function openMaker(): Promise<Maker> {
+  const server = await testServer();
+  const template = await ensureTemplate(server);
+  const admin = connect(server, { connections: 1 });
+  const strategy = (await isQuickToSync(admin)) ? " strategy file_copy" : "";
+  return { admin, clone: `template ${template}${strategy}` };
 }
 
 /** Whether copying files beats copying through the log: 60 ms against 100, if nothing is synced. */
@@ -57,7 +71,9 @@ async function isQuickToSync({ sql }: Db): Promise<boolean> {
  * The name of the database to clone. The first process creates it, under a lock of the server. The
  * name contains a digest of the migrations, so a permanent server keeps it for the next run.
  */
-async function ensureTemplate({ sql, target }: Db): Promise<string> {
+async function ensureTemplate(server: Target): Promise<string> {
+  await using admin = connect(server, { connections: 1 });
+  const { sql } = admin;
   const hash = createHash("sha256").update(JSON.stringify(migrations)).digest("hex").slice(0, 16);
   const name = `pdoflow_test_template_${hash}`;
   const draft = `${name}_draft`;
@@ -68,7 +84,7 @@ async function ensureTemplate({ sql, target }: Db): Promise<string> {
   if (await exists()) return name;
   await sql`drop database if exists ${sql(draft)} with (force)`; // its maker was killed
   await sql`create database ${sql(draft)} template template0`;
-  await using db = connect({ ...target, database: draft }, { connections: 1 });
+  await using db = connect({ ...server, database: draft }, { connections: 1 });
   await migrate(db);
   await db.close();
   await sql`alter database ${sql(draft)} rename to ${sql(name)}`;
