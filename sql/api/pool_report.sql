@@ -1,6 +1,9 @@
 -- Functions with which pools report data for display: metrics, live output and profiles.
 
--- Adds the report of a pool.
+-- Adds the report of a pool. Returns how long the jobs of its sample had waited when they started:
+-- counts as in p_durations, and the sum in ms. They wait from their posting, its start (P8) and the
+-- last edge that it met, whichever is latest. Jobs that follow others element by element (E1) do
+-- not count: when each of them could start is not stored.
 --   p_recent     the number of attempts that ended in each of the last 60 seconds
 --   p_ended      {"done": 3, "failed": 1, "retried": 0}: attempts since the last report
 --   p_durations  C2, of all attempts since the last report
@@ -9,8 +12,9 @@
 --   p_limits_ms  the limits of the counts in p_durations
 create function pdoflow.pool_report(
   p_pool bigint, p_busy integer, p_recent integer[], p_ended jsonb, p_durations integer[],
-  p_postings bigint[], p_ages_us bigint[], p_limits_ms double precision[]
-) returns void language plpgsql
+  p_postings bigint[], p_ages_us bigint[], p_limits_ms double precision[],
+  out waits integer[], out waits_ms double precision
+) language plpgsql
 security definer set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
@@ -29,16 +33,23 @@ begin
   where id = p_pool and state in ('up', 'draining')
     and (busy, recent) is distinct from (p_busy, p_recent);
   if v_done + v_failed + v_retried > 0 then
+    select array_agg(i.jobs order by i.bucket), sum(i.ms) into waits, waits_ms
+    from (
+      select b.bucket, count(w.ms)::integer as jobs, coalesce(sum(w.ms), 0) as ms
+      from generate_series(0, cardinality(p_limits_ms)) as b (bucket) left join (
+        select greatest(1000 * extract(epoch from now() - s.age_us * interval '1 us' - r.at), 0)
+                 ::double precision as ms
+        from unnest(p_postings, p_ages_us) as s (posting_id, age_us)
+          join pdoflow.posting p on p.id = s.posting_id
+          cross join lateral (
+            select greatest(p.posted_at, p.started_at, max(e.met_at)) as at
+            from pdoflow.edge e where e.posting_id = p.id
+            having not coalesce(bool_or(e.kind in ('each', 'over')), false)) r) w
+        on width_bucket(w.ms, p_limits_ms) = b.bucket
+      group by b.bucket) i;
     insert into pdoflow.tally as t (pool_id, minute, done, failed, retried, durations, waits)
-    select p_pool, date_trunc('minute', now()), v_done, v_failed, v_retried, p_durations, array(
-      select count(w.wait_ms)::integer
-      from generate_series(0, cardinality(p_limits_ms)) as i (bucket) left join (
-        select 1000 * extract(
-          epoch from now() - b.age_us * interval '1 us' - p.posted_at) as wait_ms
-        from unnest(p_postings, p_ages_us) as b (posting_id, age_us)
-          join pdoflow.posting p on p.id = b.posting_id) w
-        on width_bucket(w.wait_ms::double precision, p_limits_ms) = i.bucket
-      group by i.bucket order by i.bucket)
+    values (p_pool, date_trunc('minute', now()), v_done, v_failed, v_retried, p_durations,
+            pool_report.waits)
     on conflict (minute, pool_id) do update
     set done = t.done + excluded.done, failed = t.failed + excluded.failed,
         retried = t.retried + excluded.retried,

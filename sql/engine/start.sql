@@ -13,7 +13,7 @@ begin
                    and (p_routes is null or route_id = any (p_routes))
                  order by run_at limit 1000 for no key update skip locked);
   if cardinality(v_ids) = 0 then return 0; end if;
-  update pdoflow.posting set run_at = null where id = any (v_ids);
+  update pdoflow.posting set started_at = run_at, run_at = null where id = any (v_ids);
   update pdoflow.lane set state = 'open'
   where posting_id = any (v_ids) and state = 'paused' and not exists (
     select from pdoflow.posting p where p.id = posting_id and p.waits);

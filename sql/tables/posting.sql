@@ -23,6 +23,7 @@ create table pdoflow.posting (
   keep_ms bigint,
   posted_at timestamptz not null default now(),
   run_at timestamptz,
+  started_at timestamptz,
   ended_at timestamptz,
   done integer not null default 0,
   failed integer not null default 0,
@@ -84,7 +85,8 @@ comment on table pdoflow.posting is
       were claimed before.
   P6  It is not pruned before it has ended, nor within keep_ms after that.
   P7  Its name is for people and need not be unique: @name means the newest posting of that name.
-  P8  run_at is the time at which it starts; null once it has started.
+  P8  run_at is the time at which it starts; null once it has started. started_at is
+      what run_at was.
   P9  It is sorted if it has several lanes: then the index of a job may differ from its seq (J2).
   P10 priority is that of its one lane, null if it is sorted; override_priority as in lane (N4).
   P11 waits is true while it has an edge that is neither met nor lapsed (W4). if_blocked: what

@@ -17,7 +17,7 @@ hours.
       reported them.
   C2  durations counts attempts by their duration: below the first limit, from there to the second,
       and so on (durationLimits in src/db/dashboard/histogram.ts). waits counts a sample of first
-      attempts in the same way, by the time from posting to their start.';
+      attempts in the same way, by how long they had waited (pool_report).';
 
 alter table pdoflow.tally enable row level security;
 create policy seen on pdoflow.tally for select using ((select pdoflow.sees_all()));

@@ -1,12 +1,13 @@
 // All metrics of pools and of the exporter, with values that nothing measured.
 import { poolMetrics } from "../../src/cli/health/pool-metrics.ts";
 import { queueMetrics } from "../../src/cli/health/queue-metrics.ts";
+import { EntryPointCounts } from "../../src/cli/health/entry-point-counts.ts";
 import type { Metric } from "../../src/domain/metric-text.ts";
 import { emptySummary } from "../../src/pool/options.ts";
 import { Meter } from "../../src/pool/session/meter.ts";
 
-export const allPoolMetrics = (): Metric[] =>
-  poolMetrics(
+export const allPoolMetrics = (): Metric[] => [
+  ...poolMetrics(
     {
       ...{ state: "running", isReady: true, slots: 2, busy: 1, attempts: emptySummary() },
       ...{ meter: new Meter(), connected: { claims: true, work: true, side: false } },
@@ -16,7 +17,17 @@ export const allPoolMetrics = (): Metric[] =>
       ...{ version: "0", now: 1_000, spans: { sent: 1, dropped: 0 } },
       process: { cpuSeconds: 1, residentBytes: 2, startedAt: 3 },
     },
-  );
+  ),
+  ...entryPointMetrics(),
+];
+
+function entryPointMetrics(): Metric[] {
+  const counts = new EntryPointCounts(1);
+  for (const entryPoint of ["a.ts#f", "b.ts#f"]) {
+    counts.onEndedRun({ entryPoint, state: "done", durationsMs: Float64Array.of(1, 2) });
+  }
+  return counts.metrics;
+}
 
 export const allQueueMetrics = (): Metric[] =>
   queueMetrics({

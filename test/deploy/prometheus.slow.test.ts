@@ -1,4 +1,4 @@
-// A real Prometheus: Debian's package prometheus has it, and promtool.
+// A real Prometheus, promtool and Pushgateway, as Debian packages them.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,19 +7,22 @@ import { expect, test } from "bun:test";
 import { metricText } from "../../src/domain/metric-text.ts";
 import { until } from "../binary/cli.ts";
 import { openCommands, type Started } from "../cli/in-process.ts";
+import { hasDebian } from "../debian-packages.ts";
 import { freshDatabase } from "../database.ts";
 import { freePort } from "../free-port.ts";
 import { allPoolMetrics, allQueueMetrics, dashboardQueries } from "./metrics.ts";
 
 const deploy = join(import.meta.dir, "../../deploy");
-const prometheus = Bun.which("prometheus");
-const promtool = Bun.which("promtool");
-const hasBoth = prometheus !== null && promtool !== null;
-if (!hasBoth) console.log("skipped: this machine has no prometheus (apt-get install prometheus)");
-const testIt = test.skipIf(!hasBoth);
+const [prometheus, promtool] = ["/usr/bin/prometheus", "/usr/bin/promtool"];
+const pushgateway = "/usr/bin/prometheus-pushgateway";
+const packages = ["prometheus", "prometheus-pushgateway"];
+const isHere = await hasDebian(packages, [prometheus, promtool, pushgateway]);
+if (!isHere)
+  console.error("No tests with Prometheus: they need root and apt-get, or its packages.");
+const testIt = test.skipIf(!isHere);
 
 async function tool(args: readonly string[], input = "") {
-  const run = Bun.spawn([promtool ?? "", ...args], {
+  const run = Bun.spawn([promtool, ...args], {
     ...{ cwd: join(deploy, "prometheus"), stdin: Buffer.from(input) },
     ...{ stdout: "pipe", stderr: "pipe" },
   });
@@ -68,7 +71,8 @@ testIt(
       insert into pdoflow.schedule (name, poster, timing, entry_point, jobs, job_count)
       values ('nightly', 'ada', '0 3 * * *', 'jobs.ts#double', '[[1]]', 1)`;
     const start = (...args: string[]) => cli.start(...args);
-    const pools = [1, 2].map(() => start("pool", "--max-workers", "1", "--health", "0"));
+    const words = ["pool", "--max-workers", "1", "--health", "0", "--metrics-entry-points", "5"];
+    const pools = [1, 2].map(() => start(...words));
     const exporter = start("exporter", "--listen", "0", "--for", "");
     const targets = await Promise.all([
       ...pools.map((pool) => addressOf(pool, "health:")),
@@ -86,7 +90,7 @@ testIt(
     const at = `127.0.0.1:${await freePort()}`;
     const server = Bun.spawn(
       [
-        ...[prometheus ?? "", `--config.file=${folder}/config.yml`],
+        ...[prometheus, `--config.file=${folder}/config.yml`],
         ...[`--storage.tsdb.path=${folder}/data`, `--web.listen-address=${at}`],
       ],
       { stdout: "ignore", stderr: Bun.file(join(folder, "log")) },
@@ -110,10 +114,10 @@ testIt(
       expect(await query("up == 0")).toEqual([]);
       const done = 'sum(pdoflow_pool_attempts_total{state="done"}) == 3000';
       await until("all jobs", async () => (await query(done)).length > 0);
-      await until("their durations", async () => {
-        const recorded = "sum(pdoflow_pool_attempt_duration_seconds_count) >= 3000";
-        return (await query(recorded)).length > 0;
-      });
+      for (const what of ["duration", "wait"]) {
+        const recorded = `sum(pdoflow_pool_attempt_${what}_seconds_count) >= 3000`;
+        await until(`their ${what}`, async () => (await query(recorded)).length > 0);
+      }
       const queries = await dashboardQueries(join(deploy, "grafana/pdoflow.json"));
       expect(queries.length).toBeGreaterThan(30);
       const empty: string[] = [];
@@ -136,3 +140,31 @@ testIt(
   },
   120_000,
 );
+
+testIt("a Pushgateway takes the metrics of a pool that has ended", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("jobs.ts", jobs);
+  await cli.run("post", "jobs.ts#double", "--each", "1-50");
+  const at = `127.0.0.1:${await freePort()}`;
+  const server = Bun.spawn([pushgateway, `--web.listen-address=${at}`], {
+    ...{ stdout: "ignore", stderr: "ignore" },
+  });
+  try {
+    const page = async (path: string) => await (await fetch(`http://${at}${path}`)).text();
+    await until("the gateway", () => page("/-/ready").catch(() => false));
+    const words = ["--once", "--max-workers", "1", "--metrics-entry-points", "1"];
+    const { err } = await cli.run("pool", ...words, "--push", `http://${at}`);
+    expect(err).not.toContain("not pushed");
+    const kept = await page("/metrics");
+    expect(kept).toMatch(
+      /^pdoflow_pool_attempts_total\{instance=.*job="pdoflow",state="done"\} 50$/m,
+    );
+    expect(kept).toMatch(/^pdoflow_pool_attempt_wait_seconds_count\{.*\} 50$/m);
+    expect(kept).toContain('entry_point="jobs.ts#double"');
+    expect(kept).not.toContain("pdoflow_pool_connected");
+  } finally {
+    server.kill("SIGKILL");
+    await server.exited;
+  }
+});

@@ -36,6 +36,7 @@ const notRun: readonly (readonly [page: string, beginning: string, why: string])
   ["docs/cluster.md", "pdoflow launch", "needs Slurm; test/engines does it"],
   ["docs/library.md", "(cd /path/to/pdoflow", "installs from a clone; test/packages does it"],
   ["docs/metrics.md", "pdoflow pool --health 9470", "has a fixed port; test/cli/health asks pools"],
+  ["docs/metrics.md", "pdoflow pool --once --push", "needs a Pushgateway; test/deploy has one"],
   ["docs/notifications.md", "mkdir -p -m 700 notify.d\ncat > notify.d/slack", "sends to Slack"],
   ["docs/notifications.md", "pdoflow pool --notify-from notify.d\n", "sends to Slack"],
   ["docs/notifications.md", "pdoflow pool --notify-from notify.d --project", "never ends"],

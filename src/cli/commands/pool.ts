@@ -20,7 +20,9 @@ import { choosePostings } from "../input/pool-postings.ts";
 import { poolPolicy } from "../input/pool-policy.ts";
 import { poolResources } from "../input/pool-resources.ts";
 import { checkHealth } from "../health/health-check.ts";
+import { EntryPointCounts } from "../health/entry-point-counts.ts";
 import { HealthReports } from "../health/health-reports.ts";
+import { pushTarget } from "../health/metrics-push.ts";
 import { traceSettings } from "../trace/trace-settings.ts";
 import { Tracing } from "../trace/tracing.ts";
 import { build } from "../../version.ts";
@@ -62,6 +64,7 @@ const Options = v.object({
     ),
     false,
   ),
+  metricsEntryPoints: v.optional(wholeNumber(0, 50), "0"),
   traceShare: v.optional(share("of the attempts such as 0.1%"), "1%"),
 });
 
@@ -193,6 +196,16 @@ export class PoolCommand extends PdoflowCommand {
       "ask the health port of a running pool, such as 9470 or 9470/livez, whether it is ready, " +
       "and exit with 0 or 1",
   });
+  metricsEntryPoints = Option.String("--metrics-entry-points", {
+    description:
+      "count the attempts of the first N entry points each by itself in the metrics, and the " +
+      "others together (at most 50; default: 0)",
+  });
+  push = Option.String("--push", {
+    description:
+      "push the metrics to this Pushgateway when the pool ends, such as http://localhost:9091 " +
+      "(default: none)",
+  });
   otlp = Option.String("--otlp", {
     description:
       "send traces of attempts to this collector (OTLP over HTTP), such as http://localhost:4318 " +
@@ -232,9 +245,14 @@ export class PoolCommand extends PdoflowCommand {
     return await this.explaining(target, async () => {
       await using tracing =
         traces && new Tracing({ settings: traces, target, version: build, log: poolOptions.log });
-      const traced = tracing ? { ...poolOptions, onEndedRun: tracing.onEndedRun } : poolOptions;
-      const opened = (pool: Pool) => health.opened(pool, target, tracing?.counts ?? null);
-      return await this.#runPool(target, traced, { opened, stopping: () => health.stopping() });
+      const most = options.metricsEntryPoints;
+      const entryPoints = most > 0 ? new EntryPointCounts(most) : null;
+      const opened = (pool: Pool) => {
+        const spans = tracing?.counts ?? null;
+        health.opened({ pool, version: build, spans, entryPoints }, target);
+      };
+      const watched = { ...poolOptions, ...onEndedRun(entryPoints, tracing) };
+      return await this.#runPool(target, watched, { opened, stopping: () => health.stopping() });
     });
   }
 
@@ -295,7 +313,8 @@ export class PoolCommand extends PdoflowCommand {
   async #openHealth(): Promise<HealthReports> {
     const { env, pid } = this.context;
     const say = (line: string) => this.say(`pool: ${line}`);
-    return await HealthReports.open({ listen: this.health, version: build, env, pid, say });
+    const push = this.push === undefined ? null : pushTarget(this.push, this.context.host);
+    return await HealthReports.open({ listen: this.health, push, env, pid, say });
   }
 
   async #checkHealth(address: string): Promise<ExitCode> {
@@ -384,6 +403,18 @@ export class PoolCommand extends PdoflowCommand {
     const isAllDone = failed + rest.failedByLoss + rest.stopped === 0 && !rest.refusesAny;
     return this.once && !isAllDone ? exitCodes.jobsFailed : exitCodes.ok;
   }
+}
+
+/** The listener to all of these that are there; none if there is none. */
+function onEndedRun(
+  ...observers: (Required<Pick<PoolOptions, "onEndedRun">> | null)[]
+): Pick<PoolOptions, "onEndedRun"> {
+  const [first, ...others] = observers.filter((each) => each !== null);
+  if (!first) return {};
+  const onEach: PoolOptions["onEndedRun"] = (ended, run) => {
+    for (const observer of [first, ...others]) observer.onEndedRun(ended, run);
+  };
+  return { onEndedRun: others.length === 0 ? first.onEndedRun : onEach };
 }
 
 const attemptsOf = ({ done, failed, retried, cancelled }: PoolSummary): number =>

@@ -1,18 +1,19 @@
 import type { Target } from "../../db/settings/target.ts";
-import type { Pool } from "../../pool/pool.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { HttpServer } from "../http/http-server.ts";
 import { formatListenAddress, parseListenAddress } from "../http/listen-address.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { DesiredPages } from "./desired-pages.ts";
 import { PoolPages } from "./pool-pages.ts";
-import type { SpanCounts } from "./pool-metrics.ts";
+import { pushMetrics, type PushTarget } from "./metrics-push.ts";
+import { type ObservedPool, scrapePool } from "./pool-scrape.ts";
 import { type ServiceEnvironment, ServiceReports } from "./service-reports.ts";
 
 export interface HealthReportsOptions extends ServiceEnvironment {
   /** Where the health port listens, as on the command line; undefined for none. */
   listen: string | undefined;
-  version: string;
+  /** Where metrics are pushed when the pool has ended; null for nowhere. */
+  push: PushTarget | null;
   say: (line: string) => void;
 }
 
@@ -21,33 +22,36 @@ export class HealthReports implements AsyncDisposable {
   readonly #manager: ServiceReports | null;
   readonly #pages: PoolPages | null;
   readonly #server: HttpServer | null;
+  readonly #options: Pick<HealthReportsOptions, "push" | "say">;
+  #observed: ObservedPool | null = null;
   #desired: DesiredPages | null = null;
 
   private constructor(
+    options: Pick<HealthReportsOptions, "push" | "say">,
     manager: ServiceReports | null,
-    pages: PoolPages | null,
-    server: HttpServer | null,
+    port: { pages: PoolPages; server: HttpServer } | null,
   ) {
+    this.#options = options;
     this.#manager = manager;
-    this.#pages = pages;
-    this.#server = server;
+    this.#pages = port?.pages ?? null;
+    this.#server = port?.server ?? null;
   }
 
   /** Begins before the pool connects, so that a probe sees why it is not ready. */
   static async open({
     listen,
-    version,
+    push,
     say,
     ...service
   }: HealthReportsOptions): Promise<HealthReports> {
     const manager = managerOf(service, say);
-    if (listen === undefined) return new HealthReports(manager, null, null);
-    const pages = new PoolPages(version);
+    if (listen === undefined) return new HealthReports({ push, say }, manager, null);
+    const pages = new PoolPages();
     try {
       const at = parseListenAddress(listen, "--health");
       const server = await HttpServer.listen(at, (request) => pages.answer(request));
       say(`health: ${formatListenAddress(server.address)}`);
-      return new HealthReports(manager, pages, server);
+      return new HealthReports({ push, say }, manager, { pages, server });
     } catch (error) {
       pages[Symbol.dispose]();
       manager?.[Symbol.dispose]();
@@ -56,9 +60,10 @@ export class HealthReports implements AsyncDisposable {
   }
 
   /** The pool is registered. */
-  opened(pool: Pool, target: Target, spans: SpanCounts | null): void {
-    if (this.#pages) this.#pages.opened(pool, (this.#desired = new DesiredPages(target)), spans);
-    this.#manager?.ready(() => statusOf(pool));
+  opened(observed: ObservedPool, target: Target): void {
+    this.#observed = observed;
+    if (this.#pages) this.#pages.opened(observed, (this.#desired = new DesiredPages(target)));
+    this.#manager?.ready(() => statusOf(observed));
   }
 
   stopping(): void {
@@ -70,6 +75,10 @@ export class HealthReports implements AsyncDisposable {
     this.#pages?.[Symbol.dispose]();
     await this.#server?.[Symbol.asyncDispose]();
     await this.#desired?.[Symbol.asyncDispose]();
+    const { push, say } = this.#options;
+    if (push === null || this.#observed === null) return;
+    const failure = await pushMetrics(push, scrapePool(this.#observed));
+    if (failure !== null) say(`metrics were not pushed: ${failure}`);
   }
 }
 
@@ -83,7 +92,7 @@ function managerOf(service: ServiceEnvironment, say: (line: string) => void) {
   }
 }
 
-function statusOf(pool: Pool): string {
+function statusOf({ pool }: ObservedPool): string {
   const { state, slots, busy, attempts } = pool.figures;
   return (
     `${state}: ${busy} of ${pluralize(slots, "worker")} busy, ${attempts.done} done, ` +

@@ -49,6 +49,11 @@ const jobMetrics = ({ meter, attempts, backlog }: PoolFigures): Metric[] => [
     "Durations of recorded attempts, up to the last heartbeat.",
     meter.attemptMs,
   ),
+  histogram(
+    "pdoflow_pool_attempt_wait_seconds",
+    "How long first attempts had waited, up to the last heartbeat; of a sample, scaled up.",
+    { sumMs: meter.waitMs.sumMs, counts: wholeSums(meter.waitMs.counts) },
+  ),
   byLabel(
     "counter",
     "pdoflow_pool_terminated_attempts_total",
@@ -109,8 +114,21 @@ const spanMetric = ({ sent, dropped }: SpanCounts): Metric =>
     ...{ sent, dropped },
   });
 
+type Measured = Pick<DurationCounts, "counts" | "sumMs">;
+
+/** Whole counts whose sums from the first one on are those of `counts`, rounded: they only grow. */
+function wholeSums(counts: readonly number[]): number[] {
+  let [exact, whole] = [0, 0];
+  return counts.map((count) => {
+    exact += count;
+    const before = whole;
+    whole = Math.round(exact);
+    return whole - before;
+  });
+}
+
 /** In seconds. A duration of exactly a limit counts to the bucket above it. */
-const histogram = (name: string, help: string, { counts, sumMs }: DurationCounts): Metric => ({
+const histogram = (name: string, help: string, { counts, sumMs }: Measured): Metric => ({
   ...{ name, help, type: "histogram" },
   value: { limits: durationLimits.map((ms) => ms / 1_000), counts, sum: sumMs / 1_000 },
 });

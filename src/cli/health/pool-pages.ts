@@ -1,11 +1,9 @@
-import type { Pool } from "../../pool/pool.ts";
 import type { PoolState } from "../../pool/state.ts";
 import { type HttpReply, type HttpRequest, plain } from "../http/http-server.ts";
 import type { DesiredPages } from "./desired-pages.ts";
 import { Liveness } from "./liveness.ts";
 import { metricsPage } from "./metrics-page.ts";
-import { poolMetrics, type SpanCounts } from "./pool-metrics.ts";
-import { readProcess } from "./process-metrics.ts";
+import { type ObservedPool, scrapePool } from "./pool-scrape.ts";
 
 const whyNotReady: Readonly<Record<PoolState, string>> = {
   starting: "starting: waiting for the database",
@@ -20,20 +18,13 @@ const whyNotReady: Readonly<Record<PoolState, string>> = {
 
 /** The pages of a health port of a pool. */
 export class PoolPages implements Disposable {
-  readonly #version: string;
   readonly #liveness = new Liveness();
-  #pool: Pool | null = null;
+  #observed: ObservedPool | null = null;
   #desired: DesiredPages | null = null;
-  #spans: SpanCounts | null = null;
-
-  constructor(version: string) {
-    this.#version = version;
-  }
 
   /** The pool is registered. */
-  opened(pool: Pool, desired: DesiredPages, spans: SpanCounts | null): void {
-    this.#spans = spans;
-    this.#pool = pool;
+  opened(observed: ObservedPool, desired: DesiredPages): void {
+    this.#observed = observed;
     this.#desired = desired;
   }
 
@@ -45,7 +36,7 @@ export class PoolPages implements Disposable {
       case "/readyz":
         return ready === null ? plain(200, "ok") : plain(503, ready);
       case "/startupz":
-        return this.#pool ? plain(200, "ok") : plain(503, whyNotReady.starting);
+        return this.#observed ? plain(200, "ok") : plain(503, whyNotReady.starting);
       case "/metrics":
         return this.#metrics(request);
       case "/desired":
@@ -56,18 +47,14 @@ export class PoolPages implements Disposable {
   }
 
   #whyNotReady(): string | null {
-    if (!this.#pool) return whyNotReady.starting;
-    const { isReady, state } = this.#pool.figures;
+    if (!this.#observed) return whyNotReady.starting;
+    const { isReady, state } = this.#observed.pool.figures;
     return isReady ? null : whyNotReady[state];
   }
 
   #metrics(request: HttpRequest): HttpReply {
-    if (!this.#pool) return plain(503, whyNotReady.starting);
-    const now = Date.now() / 1_000;
-    const context = {
-      ...{ version: this.#version, process: readProcess(now), now, spans: this.#spans },
-    };
-    return metricsPage(poolMetrics(this.#pool.figures, context), request);
+    if (!this.#observed) return plain(503, whyNotReady.starting);
+    return metricsPage(scrapePool(this.#observed), request);
   }
 
   [Symbol.dispose](): void {

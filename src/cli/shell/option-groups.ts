@@ -17,7 +17,8 @@ const topics: Readonly<Record<string, readonly string[]>> = {
     ...["--max-workers", "--priority", "--max-attempts", "--backoff", "--run-at", "--needs"],
     ...["--wait", "--resume", "--once", "--env", "--oldest-every", "--heartbeat-timeout"],
     ...["--recycle-after", "--recycle-above", "--worker-user", "--no-reload", "--pin-cpus"],
-    ...["--on-database-lost", "--health", "--health-check"],
+    ...["--on-database-lost", "--health", "--health-check", "--metrics-entry-points"],
+    ...["--push"],
   ],
   waiting: [
     ...["--after", "--after-any", "--after-failed", "--after-start", "--after-each"],

@@ -73,7 +73,7 @@ const figuresQuery = (sql: Tx, { schema }: Pick<Db, "schema">) => sql<{ value: u
         'blocked', coalesce(sum(waiting + retrying) filter (where state = 'blocked'), 0))
       from open),
     'oldestWaitSeconds', (
-      select coalesce(greatest(extract(epoch from now() - min(greatest(p.posted_at, (
+      select coalesce(greatest(extract(epoch from now() - min(greatest(p.posted_at, p.started_at, (
         select max(met_at) from ${schema}.edge where posting_id = p.id)))), 0), 0)
       from ${schema}.lane l join ${schema}.posting p on p.id = l.posting_id
       where l.state = 'open'),

@@ -13,19 +13,36 @@ export interface PoolReport {
   retried: number;
   /** Counts of attempts by duration (histogram.ts). */
   durations: readonly number[];
-  /** The first starts of jobs of these postings: a sample. */
+  /** The first starts of jobs of these postings: a sample of `firsts`. */
   starts: readonly { postingId: number; agoMs: number }[];
+  /** The number of first attempts. */
+  firsts: number;
 }
 
-/** Reports the work of a pool, for display: nothing else depends on it. */
-export function reportPool({ sql, schema }: Db, poolId: number, report: PoolReport) {
+/** How long the jobs of a sample had waited. */
+export interface SampledWaits {
+  /** By time, as durations. */
+  counts: readonly number[];
+  sumMs: number;
+}
+
+/**
+ * Reports the work of a pool, for display: nothing else depends on it. Returns how long the jobs of
+ * its sample had waited; null if no attempt has ended.
+ */
+export async function reportPool(
+  { sql, schema }: Db,
+  poolId: number,
+  report: PoolReport,
+): Promise<SampledWaits | null> {
   const { done, failed, retried } = report;
-  return sql`
-  select ${schema}.pool_report(
+  const [row] = await sql<{ waits: number[] | null; waitsMs: number | null }[]>`
+  select array_to_json(waits) as waits, waits_ms from ${schema}.pool_report(
     ${poolId}, ${report.busy}, ${integers(report.recent)}::integer[],
     ${JSON.stringify({ done, failed, retried })}::text::jsonb,
     ${integers(report.durations)}::integer[],
     ${integers(report.starts.map(({ postingId }) => postingId))}::bigint[],
     ${integers(report.starts.map(({ agoMs }) => Math.round(agoMs * 1_000)))}::bigint[],
     ${`{${durationLimits.join(",")}}`}::float8[])`;
+  return row?.waits ? { counts: row.waits, sumMs: row.waitsMs ?? 0 } : null;
 }

@@ -46,6 +46,11 @@ export class Meter {
   readonly recordMs = new DurationCounts();
   /** Of recorded attempts, up to the last heartbeat. */
   readonly attemptMs = new DurationCounts();
+  /**
+   * How long first attempts had waited, up to the last heartbeat: estimates by a sample, so the
+   * counts need not be whole.
+   */
+  readonly waitMs = new DurationCounts();
   readonly terminations: Record<TerminationKind, number> = {
     died: 0,
     memory: 0,
@@ -59,6 +64,15 @@ export class Meter {
   claimed(found: ClaimFinding, ms: number): void {
     this.claims[found]++;
     this.claimMs.add(ms);
+  }
+
+  /** Each of the sample stands for `weight` attempts. */
+  waited({ counts, sumMs }: { counts: readonly number[]; sumMs: number }, weight: number): void {
+    if (!Number.isFinite(weight)) return; // no first attempt has ended
+    this.waitMs.addAll(
+      counts.map((count) => count * weight),
+      sumMs * weight,
+    );
   }
 
   /** By the name of the error of the attempt. */

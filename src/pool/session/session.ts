@@ -141,7 +141,9 @@ export class Session {
 
   /** Reports the work since the last time, for display. */
   async #report(db: Db): Promise<void> {
-    await reportPool(db, this.poolId, this.#tally.take(this.#listener.busy()));
+    const report = this.#tally.take(this.#listener.busy());
+    const waits = await reportPool(db, this.poolId, report);
+    if (waits) this.#listener.meter.waited(waits, report.firsts / report.starts.length);
     await reportUsage(db, this.poolId, this.#usage.take());
   }
 

@@ -49,7 +49,7 @@ export class Tally {
   take(busy: number): PoolReport {
     const now = performance.now();
     this.#forgetUntil(Math.floor(now / 1_000));
-    const { states, durations, starts, sumMs } = this.#since;
+    const { states, durations, starts, sumMs, firsts } = this.#since;
     this.#reported.addAll(durations, sumMs);
     this.#since = emptyCounts();
     const oldest = this.#second + 1;
@@ -60,6 +60,7 @@ export class Tally {
       failed: states.failed,
       retried: states.retried,
       durations,
+      firsts,
       starts: starts.map(({ postingId, startedAt }) => ({ postingId, agoMs: now - startedAt })),
     };
   }

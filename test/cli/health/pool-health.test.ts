@@ -35,6 +35,7 @@ test("a pool shows on its port that it is ready, and counts its jobs", async () 
   expect(values.get('pdoflow_pool_attempts_total{state="done"}')).toBe(2_000);
   expect(values.get('pdoflow_pool_attempts_total{state="failed"}')).toBe(1);
   expect(values.get("pdoflow_pool_slots")).toBe(2);
+  expect(page.text).not.toContain("entry_point");
   expect(values.get("pdoflow_pool_ready")).toBe(1);
   expect(values.get('pdoflow_pool_connected{link="work"}')).toBe(1);
   expect(values.get('pdoflow_pool_claims_total{result="jobs"}')).toBeGreaterThan(0);
@@ -47,10 +48,96 @@ test("a pool shows on its port that it is ready, and counts its jobs", async () 
   });
   expect(reply.headers.get("content-type")).toBe(metricFormats.openMetrics);
   expect(await reply.text()).toEndWith("# EOF\n");
+  const waits = await until("the waits of all first attempts", async () => {
+    const { text } = await ask(socket, "/metrics");
+    const now = valuesOf(text);
+    return now.get("pdoflow_pool_attempt_wait_seconds_count") === 2_001 && now;
+  });
+  expect(waits.get('pdoflow_pool_attempt_wait_seconds_bucket{le="60"}')).toBe(2_001);
+  expect(waits.get("pdoflow_pool_attempt_wait_seconds_sum")).toBeGreaterThan(0);
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
   expect(existsSync(socket)).toBe(false);
 });
+
+test("--metrics-entry-points counts the first ones each, and the others together", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("jobs.ts", jobs);
+  await cli.run("post", "jobs.ts#double", "--each", "1-2000");
+  await cli.run("post", "jobs.ts#fails", "--no-args", "--max-attempts", "1");
+  const pushed = openGateway();
+  const words = ["--metrics-entry-points", "1", "--push", pushed.url];
+  await cli.run("pool", "--once", "--max-workers", "1", ...words);
+  const [request] = await pushed.requests();
+  const values = valuesOf(request?.text ?? "");
+  const name = "pdoflow_pool_entry_point_attempts_total";
+  expect(values.get(`${name}{entry_point="jobs.ts#double",state="done"}`)).toBe(2_000);
+  expect(values.get(`${name}{entry_point="other",state="failed"}`)).toBe(1);
+  const seconds = "pdoflow_pool_entry_point_attempt_seconds_total";
+  expect(values.get(`${seconds}{entry_point="jobs.ts#double"}`)).toBeGreaterThan(0);
+});
+
+test("--push pushes counters when a pool ends, and no gauge, which would stay", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("jobs.ts", jobs);
+  await cli.run("post", "jobs.ts#double", "--each", "1-20");
+  const gateway = openGateway();
+  const { port } = new URL(gateway.url);
+  const url = `http://ann:pa%20ss@127.0.0.1:${port}/metrics/job/nightly`;
+  const once = ["pool", "--once", "--max-workers", "1", "--push"];
+  expect((await cli.run(...once, url)).err).not.toContain("pushed");
+  const [request] = await gateway.requests();
+  expect(request).toMatchObject({ method: "PUT", path: "/metrics/job/nightly" });
+  expect(request?.authorization).toBe(`Basic ${btoa("ann:pa ss")}`);
+  const values = valuesOf(request?.text ?? "");
+  expect(values.get('pdoflow_pool_attempts_total{state="done"}')).toBe(20);
+  expect(values.get("pdoflow_pool_attempt_wait_seconds_count")).toBe(20);
+  expect(
+    [...values.keys()].filter((key) => /connected|heartbeat|_ready|busy_slots/.test(key)),
+  ).toEqual([]);
+});
+
+test("a Pushgateway that refuses, or is away, fails no pool, and its password is not logged", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  const gateway = openGateway(503);
+  const { port } = new URL(gateway.url);
+  const once = ["pool", "--once", "--max-workers", "1", "--push"];
+  const refused = await cli.run(...once, `http://ann:secret@127.0.0.1:${port}/base/`);
+  expect(refused.code).toBe(0);
+  expect(refused.err).toMatch(/not pushed: .*\/base\/metrics\/job\/pdoflow\/instance\/.* 503 busy/);
+  await gateway.requests();
+  const away = await cli.run(...once, `http://ann:secret@127.0.0.1:${port}`);
+  expect([away.code, away.err]).toEqual([0, expect.stringContaining("metrics were not pushed")]);
+  expect(refused.err + away.err).not.toContain("secret");
+  const wrong = await cli.run(...once, "ann:secret@host:9091");
+  expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining("expected the URL of a")]);
+  expect(wrong.err).not.toContain("secret");
+});
+
+/** A Pushgateway that answers with this status, and keeps what was pushed; then it stops. */
+function openGateway(status = 200) {
+  const requests: Record<"method" | "path" | "authorization" | "text", string>[] = [];
+  const server = Bun.serve({
+    ...{ hostname: "127.0.0.1", port: 0 },
+    async fetch(request) {
+      const { method, url, headers } = request;
+      const authorization = headers.get("authorization") ?? "";
+      const text = await request.text();
+      requests.push({ method, path: new URL(url).pathname, authorization, text });
+      return new Response(status === 200 ? "" : "busy", { status });
+    },
+  });
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    async requests() {
+      await server.stop(true);
+      return requests;
+    },
+  };
+}
 
 test("/desired answers as depth does, and --health-check as /readyz does", async () => {
   await using db = await freshDatabase();

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 
 import { readMetrics } from "../../../src/db/dashboard/metrics.ts";
 import { readSnapshot } from "../../../src/db/dashboard/snapshot.ts";
+import { startDue } from "../../../src/db/engine/starts.ts";
 import { reportPool } from "../../../src/db/dashboard/report.ts";
 import { bucketOf, durationLimits } from "../../../src/db/dashboard/histogram.ts";
 import { jobsOf, newPool, postJobs, queueOfFile, recordPart, take } from "../engine.ts";
@@ -13,6 +14,7 @@ const told = {
   ...{ busy: 3, recent: seconds, done: 7, failed: 2, retried: 1 },
   durations: [...durationLimits.map((_, at) => (at === 2 ? 9 : 0)), 1],
   starts: [],
+  firsts: 10,
 };
 const counts = (histogram: readonly { count: number }[]) => histogram.map(({ count }) => count);
 
@@ -51,11 +53,33 @@ test("the database measures how long a job waited, from its posting", async () =
   const [pool, id] = [await newPool(db), await postJobs(db, 1)];
   await db.sql`update pdoflow.posting set posted_at = now() - interval '50 s'`;
   const starts = [0, 45_000].map((agoMs) => ({ postingId: id, agoMs }));
-  await reportPool(db, pool, { ...told, starts: [...starts, { postingId: 99, agoMs: 0 }] });
+  const report = { ...told, starts: [...starts, { postingId: 99, agoMs: 0 }] };
+  const waits = await reportPool(db, pool, report);
   const { latency, sampled } = await readMetrics(db);
   const expected = [...durationLimits, 0].map(() => 0);
   for (const waitMs of [50_000, 5_000]) expected[bucketOf(waitMs)] = 1;
   expect([counts(latency), sampled]).toEqual([expected, 2]);
+  expect(waits?.counts).toEqual(expected);
+  expect(Math.round((waits?.sumMs ?? 0) / 5_000)).toBe(11);
+});
+
+test("a job waits from the start of its posting, and from the last edge that it met", async () => {
+  await using db = await freshQueue();
+  const [pool, up, id] = [await newPool(db), await postJobs(db, 1), await postJobs(db, 1)];
+  const waitOf = async () =>
+    Math.round(
+      ((await reportPool(db, pool, { ...told, starts: [{ postingId: id, agoMs: 0 }] }))?.sumMs ??
+        NaN) / 1_000,
+    );
+  await db.sql`update pdoflow.posting set posted_at = now() - interval '50 s'`;
+  await db.sql`update pdoflow.posting set run_at = now() - interval '40 s' where id = ${id}`;
+  await startDue(db);
+  expect(await waitOf()).toBe(40);
+  await db.sql`insert into pdoflow.edge (posting_id, upstream_id, kind, met_at)
+    values (${id}, ${up}, 'after', now() - interval '30 s')`;
+  expect(await waitOf()).toBe(30);
+  await db.sql`update pdoflow.edge set kind = 'each'`;
+  expect(await waitOf()).toBe(0); // when each of its jobs could start is not stored
 });
 
 test("metrics older than two hours are deleted by the next report", async () => {
