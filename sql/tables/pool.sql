@@ -20,6 +20,7 @@ create table pdoflow.pool (
   refused bigint not null default 0,
   serves_all boolean not null default true,
   busy integer,
+  free jsonb,
   recent integer[],
   constraint w_recent_short check (cardinality(recent) <= 60),
   constraint o7_bounds check (
@@ -28,7 +29,7 @@ create table pdoflow.pool (
     length(host) <= 255 and length(version) <= 100 and length(role) <= 63
     and length(os_user) <= 100 and octet_length(provides::text) <= 4000
     and octet_length(posters::text) <= 100000 and octet_length(running::text) <= 1048576
-    and octet_length(project) <= 1000 and octet_length(postings::text) <= 100000)
+    and octet_length(free::text) <= 4000 and octet_length(project) <= 1000 and octet_length(postings::text) <= 100000)
 );
 comment on table pdoflow.pool is
 'One row: one pool process. Updated by its heartbeats, and by a pool that rescues its jobs.
@@ -54,6 +55,9 @@ comment on table pdoflow.pool is
       a row with the same number for its own. Leases and calls have the id, people the number.';
 comment on column pdoflow.pool.busy is
 'Number of its workers that had a job at the last heartbeat; null before its first report.';
+comment on column pdoflow.pool.free is
+'The amounts of its counted resources that no job had at the last heartbeat, such as {"cpus": 3,
+"gpu": 0.5}; null before its first report.';
 comment on column pdoflow.pool.recent is
 'Number of attempts that ended in each of the 60 seconds before the last heartbeat, oldest first.';
 -- Serves: heartbeats and rescue, the pools that should be alive.

@@ -56,6 +56,12 @@ export class Ledger {
     return stock ? sum(stock.free) / stock.scale : 0;
   }
 
+  /** The free amounts of the resources that are provided. */
+  amounts(provides: Provides): Counts {
+    const names = Object.keys(provides).filter((name) => this.#stocks.has(name));
+    return Object.fromEntries(names.map((name) => [name, this.free(name)]));
+  }
+
   /** Whether a job with these amounts could start now. */
   fits(counts: Counts): boolean {
     return entriesOf(counts).every(([name, amount]) => this.#choose(name, amount) !== null);

@@ -47,6 +47,36 @@ export function coresOf({
   return (cpuUserMs + cpuSystemMs) / measuredMs;
 }
 
+/** What several postings used together. */
+export interface UsageTotal extends UsageTotals {
+  /** CPU time by time: the cores that the attempts used on average; null if none was measured. */
+  coresUsed: number | null;
+  /** The CPU time as a share of that of the cpus that they asked for; null if none was measured. */
+  efficiency: number | null;
+}
+
+/** The largest peak is that of one attempt; all other numbers are sums. */
+export function totalUsage(rows: readonly (UsageTotals & { needs: Needs })[]): UsageTotal {
+  const sum = (of: (row: UsageTotals & { needs: Needs }) => number | null): number =>
+    rows.reduce((total, row) => total + (of(row) ?? 0), 0);
+  const known = (name: "cpuUserMs" | "cpuSystemMs" | "readBytes" | "writtenBytes") =>
+    rows.every((row) => row[name] === null) ? null : sum((row) => row[name]);
+  const peaks = rows.flatMap(({ peakBytes }) => peakBytes ?? []);
+  const totals: UsageTotals = {
+    attempts: sum(({ attempts }) => attempts),
+    measured: sum(({ measured }) => measured),
+    measuredMs: sum(({ measuredMs }) => measuredMs),
+    wallMs: sum(({ wallMs }) => wallMs),
+    ...{ cpuUserMs: known("cpuUserMs"), cpuSystemMs: known("cpuSystemMs") },
+    peakBytes: peaks.length === 0 ? null : Math.max(...peaks),
+    ...{ readBytes: known("readBytes"), writtenBytes: known("writtenBytes") },
+  };
+  const coresUsed = coresOf(totals);
+  const asked = sum(({ needs, measuredMs }) => askedIn(needs).cpus * measuredMs);
+  const efficiency = coresUsed === null ? null : (coresUsed * totals.measuredMs) / asked;
+  return { ...totals, coresUsed, efficiency };
+}
+
 /** The smallest value that a share of the weight does not exceed; null without values. */
 export function quantileOf(steps: Steps, share: number): number | null {
   const total = steps.reduce((sum, { weight }) => sum + weight, 0);

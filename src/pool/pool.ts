@@ -257,6 +257,7 @@ export class Pool {
       isWaiting: () => this.#claims.isWaiting,
       output: (postings) => this.#runner.output(postings),
       busy: () => this.#runner.busy,
+      free: () => this.#runner.resources?.free.amounts(this.#options.provides) ?? {},
       pollPrune: () => this.#housekeeper.poll(),
       onBeat: (beat) => this.#onBeat(session, beat),
       onLost: () => this.#onLost(),

@@ -1,7 +1,13 @@
 import { expect, test } from "bun:test";
 
 import { formatNeed, parseNeeds } from "../../src/domain/capabilities.ts";
-import { askedIn, coresOf, quantileOf, suggestedNeeds } from "../../src/domain/usage-advice.ts";
+import {
+  askedIn,
+  coresOf,
+  quantileOf,
+  suggestedNeeds,
+  totalUsage,
+} from "../../src/domain/usage-advice.ts";
 
 test("jobs ask for a cpu, unless their needs have a number of cpus", () => {
   expect(askedIn([])).toEqual({ cpus: 1, memBytes: null });
@@ -66,4 +72,23 @@ test.each([
   const used = { peakBytes: 100 * mega };
   const needs = suggestedNeeds(used, [{ upTo: cores, weight: 1 }], parseNeeds(asked));
   expect(needs?.map(formatNeed).join(",")).toBe(suggested);
+});
+
+test("the total of postings adds up what was measured, and weighs the cpus that they asked for", () => {
+  const row = {
+    ...{ attempts: 2, measured: 1, measuredMs: 1_000, wallMs: 2_000, cpuUserMs: 900 },
+    ...{ cpuSystemMs: 100, peakBytes: 5, readBytes: 10, writtenBytes: null },
+  };
+  const other = { ...row, measuredMs: 3_000, peakBytes: 9, readBytes: null };
+  const unknown = { ...row, measured: 0, measuredMs: 0, cpuUserMs: null, cpuSystemMs: null };
+  const total = totalUsage([
+    { ...row, needs: [] },
+    { ...other, needs: [["cpus", "=", 3]] },
+    { ...unknown, peakBytes: null, needs: [["cpus", "=", 100]] },
+  ]);
+  expect(total).toEqual({
+    ...{ attempts: 6, measured: 2, measuredMs: 4_000, wallMs: 6_000, cpuUserMs: 1_800 },
+    ...{ cpuSystemMs: 200, peakBytes: 9, readBytes: 20, writtenBytes: null },
+    ...{ coresUsed: 0.5, efficiency: 0.2 },
+  });
 });

@@ -108,6 +108,10 @@ export const busy: Snapshot = {
       beatAgoMs: 900,
       isStale: false,
       project: null,
+      resources: [
+        { name: "cpus", total: 16, free: 2 },
+        { name: "gpu", total: 4, free: 0.5 },
+      ],
       refused: 0,
     },
     {
@@ -121,6 +125,7 @@ export const busy: Snapshot = {
       beatAgoMs: 2_100,
       isStale: false,
       project: null,
+      resources: [],
       refused: 2,
     },
     {
@@ -134,6 +139,7 @@ export const busy: Snapshot = {
       beatAgoMs: 61_000,
       isStale: true,
       project: null,
+      resources: [],
       refused: 0,
     },
   ],

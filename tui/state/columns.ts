@@ -1,3 +1,4 @@
+import { usesText } from "../../src/domain/resource-use.ts";
 import type { PostingState } from "../../src/domain/states.ts";
 import type { Span } from "../draw/frame.ts";
 import type { Glyphs } from "../draw/glyphs.ts";
@@ -106,6 +107,7 @@ export function poolColumns({ glyphs }: Scene): Column<TopPool>[] {
     ),
     column(["busy", 7, 2], busy, (row) => -(row.busy ?? 0), right),
     column(["heartbeat", 9, 3], heartbeat, ({ beatAgoMs }) => -beatAgoMs, right),
+    textColumn(["free", 8, 5], ({ resources }) => usesText(resources), { widest: 40 }),
     column(["refused", 7, 6], refused, (row) => -row.refused, right),
     column(["state", 8, 0], poolStateSpan, (row) => poolStateSpan(row).text),
     textColumn(["works on", 10, 4], ({ work }) => work || glyphs.none, { widest: 60 }),

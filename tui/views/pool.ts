@@ -1,3 +1,4 @@
+import { usesText } from "../../src/domain/resource-use.ts";
 import { type Scene, poolStateSpan } from "../state/columns.ts";
 import { type Line, type Span, line } from "../draw/frame.ts";
 import type { View } from "../state/model.ts";
@@ -32,6 +33,7 @@ export function poolLines(
     fact("role", `${details.role}, operating system user ${details.osUser}`),
     fact("version", details.version),
     fact("provides", details.provides === "" ? glyphs.none : details.provides),
+    fact("free", row === undefined ? glyphs.none : usesText(row.resources) || glyphs.none),
     fact("project", details.project ?? "any"),
     ...(details.postings ? [fact("serves only", harmless(details.postings.join(", ")))] : []),
     fact("refused", `${count(details.refused)} outcomes that came too late`),

@@ -326,7 +326,9 @@ export class PoolCommand extends PdoflowCommand {
   async #poolOptions(options: Options, target: Target, root: string): Promise<PoolOptions> {
     const { context, resource, pinCpus } = this;
     const given = { resource, pinCpus, maxWorkers: options.maxWorkers };
-    const { provides: named, maxWorkers } = await poolResources(given, context);
+    const { provides: named, maxWorkers } = await poolResources(given, context, (line) =>
+      this.say(`pool: ${line}`),
+    );
     const receivers = this.#receivers();
     const provides = {
       ...named,

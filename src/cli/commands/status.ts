@@ -37,6 +37,7 @@ import {
   noJobs,
   shownState,
 } from "../../domain/states.ts";
+import { usesText } from "../../domain/resource-use.ts";
 import { isOfProject } from "../../domain/route.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
 import type { Color } from "../output/color.ts";
@@ -245,7 +246,9 @@ function paceOf({ waiting, running, retrying }: JobCounts, perSecond: number | u
   return { perSecond, leftMs: ((waiting + running + retrying) / perSecond) * 1_000 };
 }
 
-export const poolHeader = ["pool", "host", "pid", "workers", "state", "last heartbeat", "refused"];
+export const poolHeader = [
+  ...["pool", "host", "pid", "workers", "state", "last heartbeat", "refused", "free"],
+];
 
 export const poolCells = (pool: PoolRow): (string | number)[] => [
   String(pool.id),
@@ -255,6 +258,7 @@ export const poolCells = (pool: PoolRow): (string | number)[] => [
   pool.state,
   `${(pool.beatAgoMs / 1000).toFixed(1)} s ago`,
   pool.refused,
+  usesText(pool.resources),
 ];
 
 /** Red for states that need attention, dim for ended ones. */

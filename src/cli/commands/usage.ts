@@ -18,6 +18,7 @@ import {
   coresOf,
   quantileOf,
   suggestedNeeds,
+  totalUsage,
   type UsageTotals,
 } from "../../domain/usage-advice.ts";
 import { findFlow, parseFlow } from "../flow/flow-named.ts";
@@ -40,14 +41,14 @@ export class UsageCommand extends PdoflowCommand {
     details: `
       Without an argument, shows the newest posting. Compares what all its attempts used with what
       its jobs asked for (\`post --needs cpus=4,mem=8G\`), or else with one cpu, and suggests
-      \`--needs\`.
+      \`--needs\`. Several postings, and the stages of a flow, have a total below them.
 
       With --by, adds up what the attempts of the last 30 days used, also those of postings that
       were pruned since. Posters see their own, viewers and operators all.
     `,
     examples: [
       ["Show how well the jobs of a posting used what they asked for", "$0 usage 42"],
-      ["Compare the stages of a flow", "$0 usage --flow @night"],
+      ["Compare the stages of a flow, and add them up", "$0 usage --flow @night"],
       ["Show who used how much in the last month", "$0 usage --by poster --since 30d"],
     ],
   });
@@ -82,7 +83,9 @@ export class UsageCommand extends PdoflowCommand {
           : await this.#stagesOf(db, this.flow);
       const rows = await readPostingUsage(db, ids);
       if (this.json) {
-        this.printJson(outputSchemas.usage, { by: null, postings: rows.map(documentOf), sums: [] });
+        const total = rows.length > 1 ? totalUsage(rows) : null;
+        const postings = rows.map(documentOf);
+        this.printJson(outputSchemas.usage, { by: null, postings, total, sums: [] });
       } else if (rows.length === 1) for (const row of rows) this.show(textOf(row));
       else this.#showPostings(rows);
       return exitCodes.ok;
@@ -96,19 +99,22 @@ export class UsageCommand extends PdoflowCommand {
   #showPostings(rows: readonly PostingUsage[]): void {
     this.printTable(
       ["posting", "entry point", ...columns, "suggestion"],
-      rows.map((row) => [
-        row.postingId,
-        row.entryPoint,
-        ...cellsOf(row, askedIn(row.needs).cpus),
-        suggestionOf(row) ?? "-",
-      ]),
+      [
+        ...rows.map((row) => [
+          row.postingId,
+          row.entryPoint,
+          ...cellsOf(row, efficiencyOf(row)),
+          suggestionOf(row) ?? "-",
+        ]),
+        ...(rows.length > 1 ? [totalCells(rows)] : []),
+      ],
     );
   }
 
   #showSums(rows: readonly UsageSum[], by: (typeof usageGroups)[number], sinceMs: number): void {
     if (this.json) {
       const sums = rows.map((row) => ({ ...row, cores: coresOf(row) }));
-      this.printJson(outputSchemas.usage, { by, postings: [], sums });
+      this.printJson(outputSchemas.usage, { by, postings: [], total: null, sums });
       return;
     }
     if (rows.length === 0) return this.say(`no attempt has ended in the last ${span(sinceMs)}`);
@@ -116,25 +122,38 @@ export class UsageCommand extends PdoflowCommand {
       poster === null ? [entryPoint ?? ""] : [poster, posterOs ?? ""];
     this.printTable(
       [...(by === "poster" ? ["poster", "OS user"] : ["entry point"]), ...columns],
-      rows.map((row) => [...nameOf(row), ...cellsOf(row, 1)]),
+      rows.map((row) => [...nameOf(row), ...cellsOf(row, coresOf(row))]),
     );
   }
 }
 
 const columns = ["attempts", "time", "CPU", "efficiency", "memory", "read", "written"];
 
-const cellsOf = (row: Omit<UsageTotals, "measured">, cpus: number): (string | number)[] => {
+/** The cores that were used, as a share of those that were asked for. */
+function efficiencyOf(row: PostingUsage): number | null {
   const cores = coresOf(row);
+  return cores === null ? null : cores / askedIn(row.needs).cpus;
+}
+
+function totalCells(rows: readonly PostingUsage[]): (string | number)[] {
+  const total = totalUsage(rows);
+  return ["total", "", ...cellsOf(total, total.efficiency), ""];
+}
+
+function cellsOf(
+  row: Omit<UsageTotals, "measured">,
+  efficiency: number | null,
+): (string | number)[] {
   return [
     row.attempts,
     span(row.wallMs),
-    cores === null ? "-" : span(cpuOf(row)),
-    cores === null ? "-" : percentText(cores / cpus),
+    efficiency === null ? "-" : span(cpuOf(row)),
+    efficiency === null ? "-" : percentText(efficiency),
     sizeOf(row.peakBytes),
     sizeOf(row.readBytes),
     sizeOf(row.writtenBytes),
   ];
-};
+}
 
 const cpuOf = ({ cpuUserMs, cpuSystemMs }: Pick<UsageTotals, "cpuUserMs" | "cpuSystemMs">) =>
   (cpuUserMs ?? 0) + (cpuSystemMs ?? 0);

@@ -1,4 +1,5 @@
 import type { PoolHealth } from "../../db/admin/health.ts";
+import { devicesText, dividedText } from "../../domain/shared-devices.ts";
 import { advice, type Finding, problem } from "./finding.ts";
 
 function silentPoolFinding({
@@ -23,6 +24,16 @@ function silentPoolFinding({
     "pools",
     `${silent}, and keeps its jobs for another ${Math.round(leftMs / 1_000)} s`,
     `if it is gone, let other pools end it with: pdoflow drain ${id}`,
+  );
+}
+
+function sharedDevicesFinding(shared: PoolHealth["sharedDevices"][number]): Finding {
+  const { host, pools } = shared;
+  return advice(
+    shared.name,
+    `pools ${pools.join(" and ")} on ${host} both offer ${devicesText(shared)}, so two jobs can ` +
+      "get the same device",
+    `unless these are different devices, give each pool its own: ${dividedText(shared)}`,
   );
 }
 
@@ -53,5 +64,9 @@ export function poolFindings(health: PoolHealth, version: string): Finding[] {
         "restart them when convenient: pdoflow drain, then pdoflow pool",
       ),
   ];
-  return [...health.silentPools.map(silentPoolFinding), ...found.filter((each) => each !== false)];
+  return [
+    ...health.silentPools.map(silentPoolFinding),
+    ...health.sharedDevices.slice(0, 10).map(sharedDevicesFinding),
+    ...found.filter((each) => each !== false),
+  ];
 }

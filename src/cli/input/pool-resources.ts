@@ -26,9 +26,10 @@ const mostWorkers = 1024;
 export async function poolResources(
   { resource, pinCpus, maxWorkers }: ResourceOptions,
   machine: OwnMachine,
+  say: (line: string) => void,
 ): Promise<{ provides: Provides; maxWorkers: number }> {
   const names = new Set(resource.map((word) => word.split("=")[0]));
-  const detected = await detectResources(machine, !names.has("gpu"));
+  const detected = await detectResources(machine, !names.has("gpu"), say);
   const named = parseResources(resource, detected);
   const found = totalOf(named["cpus"]) || totalOf(detected["cpus"]);
   const workers = maxWorkers ?? Math.min(Math.max(Math.floor(found), 1), mostWorkers);

@@ -200,6 +200,16 @@ export const outputSchemas = {
         suggestedNeeds: v.nullable(v.array(v.string())),
       }),
     ),
+    /** All postings together; null for one posting. The largest peak is that of one attempt. */
+    total: v.nullable(
+      v.object({
+        ...UsageFields,
+        measured: count,
+        coresUsed: v.nullable(v.number()),
+        /** Of the CPU time that the attempts had asked for, the share that they used. */
+        efficiency: v.nullable(v.number()),
+      }),
+    ),
     sums: v.array(
       v.object({
         /** Null with --by entry-point. */

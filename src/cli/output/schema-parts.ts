@@ -90,4 +90,13 @@ export const PoolRow = v.object({
   refused: count,
   /** The project whose postings it runs, besides postings without one; null: any. */
   project: v.nullable(v.string()),
+  /** What its jobs can take, such as cpus, mem in bytes, and gpu. */
+  resources: v.array(
+    v.object({
+      name: v.string(),
+      total: v.number(),
+      /** What no job had at the last heartbeat; null before the first report. */
+      free: v.nullable(v.number()),
+    }),
+  ),
 });

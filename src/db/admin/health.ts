@@ -1,3 +1,6 @@
+import type { Provides } from "../../domain/capabilities.ts";
+import { groupBy } from "../../domain/node-20.ts";
+import { type SharedDevices, sharedDevices } from "../../domain/shared-devices.ts";
 import { texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { readReplication, type Replication } from "./replication.ts";
@@ -51,6 +54,8 @@ export interface PoolHealth {
     beatAgoMs: number;
     leftMs: number;
   }[];
+  /** Devices that two live pools of a machine offer. */
+  sharedDevices: readonly (SharedDevices & { host: string; pools: readonly [number, number] })[];
   poolsUp: number;
   /** The shortest heartbeat timeout of the live pools; null without any. */
   heartbeatTimeoutMs: number | null;
@@ -104,6 +109,7 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
 const noPools = {
   ...{
     silentPools: [],
+    sharedDevices: [],
     poolsUp: 0,
     heartbeatTimeoutMs: null,
     poolVersions: [],
@@ -234,6 +240,7 @@ async function readPools({ sql, schema }: Db) {
       limit 1000) refused`;
   return {
     silentPools,
+    sharedDevices: await readSharedDevices({ sql, schema }),
     passedBy: passedBy ?? noPools.passedBy,
     poolsUp: row?.up ?? 0,
     heartbeatTimeoutMs: row?.timeoutMs ?? null,
@@ -241,4 +248,27 @@ async function readPools({ sql, schema }: Db) {
     orphanedLeases: row?.orphans ?? 0,
     openPostings: row?.open ?? 0,
   };
+}
+
+/** Of the newest pools with devices, each pair on one machine that has some in common. */
+async function readSharedDevices({
+  sql,
+  schema,
+}: Pick<Db, "sql" | "schema">): Promise<PoolHealth["sharedDevices"]> {
+  const pools = await sql<{ id: number; host: string; provides: Provides }[]>`
+    select number as id, host, provides from ${schema}.pool
+    where state in ('up', 'draining')
+      and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'
+      and exists (select from jsonb_each(provides) e where jsonb_typeof(e.value) = 'array')
+    order by number desc limit 1000`;
+  const byHost = groupBy(pools.toReversed(), ({ host }) => host);
+  return [...byHost].flatMap(([host, all]) =>
+    all.flatMap((a, at) =>
+      all.slice(at + 1).flatMap((b) =>
+        sharedDevices(a.provides, b.provides).map((shared) => ({
+          ...{ ...shared, host, pools: [a.id, b.id] as const },
+        })),
+      ),
+    ),
+  );
 }

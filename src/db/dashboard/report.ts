@@ -1,3 +1,4 @@
+import type { Counts } from "../../domain/capabilities.ts";
 import { durationLimits } from "./histogram.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
@@ -6,6 +7,8 @@ import type { Db } from "../connection/connect.ts";
 export interface PoolReport {
   /** Workers that run a job. */
   busy: number;
+  /** The amounts of its counted resources that no job has. */
+  free: Counts;
   /** Attempts that ended in each of the last 60 seconds, the oldest first. */
   recent: readonly number[];
   done: number;
@@ -38,7 +41,8 @@ export async function reportPool(
   const { done, failed, retried } = report;
   const [row] = await sql<{ waits: number[] | null; waitsMs: number | null }[]>`
   select array_to_json(waits) as waits, waits_ms from ${schema}.pool_report(
-    ${poolId}, ${report.busy}, ${integers(report.recent)}::integer[],
+    ${poolId}, ${report.busy}, ${JSON.stringify(report.free)}::text::jsonb,
+    ${integers(report.recent)}::integer[],
     ${JSON.stringify({ done, failed, retried })}::text::jsonb,
     ${integers(report.durations)}::integer[],
     ${integers(report.starts.map(({ postingId }) => postingId))}::bigint[],

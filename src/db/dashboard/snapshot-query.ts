@@ -121,7 +121,7 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
 const otherParts = (sql: Tx, schema: Schema) => sql`
   pool as (
     select p.number as id, p.host, p.pid, p.state, p.slots, p.busy, p.recent, p.refused, p.project,
-      p.provides, p.postings, p.heartbeat_timeout_ms,
+      p.provides, p.free, p.postings, p.heartbeat_timeout_ms,
       coalesce((
       select json_agg(json_build_object('posting', h.posting_id, 'name', h.name, 'jobs', h.jobs))
       from (
@@ -139,7 +139,7 @@ const otherParts = (sql: Tx, schema: Schema) => sql`
         and number > (select max(number) - 1000 from ${schema}.pool)) wanted
       cross join lateral (
         select id, number, host, pid, state, slots, busy, recent, refused, project,
-               provides, postings, heartbeat_timeout_ms, heartbeat_at
+               provides, free, postings, heartbeat_timeout_ms, heartbeat_at
         from ${schema}.pool where id = wanted.id offset 0) p),
   grouped as (
     select s.id, f.fingerprint, sum(f.jobs) as jobs, min(f.first_at) as first_at,
@@ -208,7 +208,7 @@ const poolsOf = (sql: Tx) => sql`
     select coalesce(json_agg(json_build_object(
       'id', id, 'host', host, 'pid', pid, 'state', state, 'slots', slots, 'busy', busy,
       'recent', recent, 'beatAgoMs', beat_ago_ms, 'refused', refused, 'project', project,
-      'provides', provides, 'postings', postings, 'holds', holds,
+      'provides', provides, 'free', free, 'postings', postings, 'holds', holds,
       'isStale', state in ('up', 'draining') and beat_ago_ms > heartbeat_timeout_ms)
         order by id), '[]')
       from pool`;

@@ -1,4 +1,5 @@
 import type { Needs } from "../../domain/capabilities.ts";
+import { usesOf } from "../../domain/resource-use.ts";
 import { unmetText } from "../../domain/unmet-text.ts";
 import { parse } from "../../domain/parse.ts";
 import { isOfProject, servesPosting } from "../../domain/route.ts";
@@ -35,8 +36,8 @@ export async function readSnapshot(db: Db, most = mostPostings): Promise<Snapsho
 }
 
 function shownPool({ holds, ...pool }: PoolOfQueue): TopPool {
-  const { recent: _recent, provides: _provides, postings: _postings, ...shown } = pool;
-  return { ...shown, work: workOf(holds) };
+  const { recent: _recent, provides, free, postings: _postings, ...shown } = pool;
+  return { ...shown, resources: usesOf(provides, free), work: workOf(holds) };
 }
 
 /** The project or needs that no pool has; null if one has, or if there are no pools to ask. */

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
 import type { JobError } from "../../domain/attempt.ts";
-import type { Needs, Provides } from "../../domain/capabilities.ts";
+import type { Counts, Needs, Provides } from "../../domain/capabilities.ts";
 import { type AnyEdgeKind, allEdgeKinds } from "../../domain/edge-text.ts";
 import {
   type EdgeState,
@@ -10,6 +10,7 @@ import {
   poolRowStates,
   postingStates,
 } from "../../domain/states.ts";
+import type { ResourceUse } from "../../domain/resource-use.ts";
 import type { Histogram } from "./histogram.ts";
 
 // The data of the dashboard. Times are the database's.
@@ -83,6 +84,8 @@ const Pool = v.object({
   /** The project whose postings it runs, besides postings without one; null for any. */
   project: maybe(v.string()),
   provides: v.custom<Provides>((value) => typeof value === "object" && value !== null),
+  /** The amounts of its resources that no job had at the last heartbeat. */
+  free: maybe(v.custom<Counts>((value) => typeof value === "object" && value !== null)),
   /** The only postings that it runs, each as 42 or @night; null for all. */
   postings: maybe(v.array(v.string())),
   holds: v.array(v.object({ posting: count, name: v.string(), jobs: count })),
@@ -154,7 +157,11 @@ export interface TopPosting extends Omit<v.InferOutput<typeof Posting>, "needs">
   missing: string | null;
 }
 
-export interface TopPool extends Omit<PoolOfQueue, "recent" | "provides" | "postings" | "holds"> {
+export interface TopPool extends Omit<
+  PoolOfQueue,
+  "recent" | "provides" | "free" | "postings" | "holds"
+> {
+  resources: ResourceUse[];
   /** The jobs it holds, for people. */
   work: string;
 }

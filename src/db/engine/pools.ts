@@ -1,3 +1,4 @@
+import type { Provides } from "../../domain/capabilities.ts";
 import type { PoolScope } from "../../domain/route.ts";
 import { integers, texts } from "../connection/array.ts";
 import { type Db, errorCode } from "../connection/connect.ts";
@@ -108,6 +109,21 @@ export async function drainPools(
 
 export const markDraining = ({ sql, schema }: Db, poolId: number) => sql`
   select ${schema}.pool_drain(${poolId})`;
+
+/** Another live pool on the machine of a pool. */
+export interface Neighbour {
+  id: number;
+  pid: number;
+  provides: Provides;
+}
+
+/** The live pools on the machine of a pool, without itself. */
+export const readNeighbours = ({ sql, schema }: Db, poolId: number) => sql<Neighbour[]>`
+  select o.number as id, o.pid, o.provides
+  from ${schema}.pool p join ${schema}.pool o on o.host = p.host and o.id <> p.id
+  where p.id = ${poolId} and o.state in ('up', 'draining')
+    and o.heartbeat_at > clock_timestamp() - o.heartbeat_timeout_ms * interval '1 ms'
+  order by o.number limit 100`;
 
 /** Another pool that has jobs. Times are in ms. */
 export interface JobHolder {

@@ -1,8 +1,8 @@
 import type { JobError } from "../../domain/attempt.ts";
 import type { EdgeFacts } from "../../domain/edge-text.ts";
 import type { JobCounts, JobStatus, PostingState } from "../../domain/states.ts";
-import { type PoolScope, type Route, servesPosting } from "../../domain/route.ts";
-import { integers } from "../connection/array.ts";
+import { mayServe, type PoolScope, type Route, servesPosting } from "../../domain/route.ts";
+import { integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { routeObject } from "./routed-postings.ts";
 import { readEdges } from "./edges.ts";
@@ -125,11 +125,12 @@ export async function readJobFacts(
       join ${schema}.posting p on p.id = ${postingId} join ${schema}.route r on r.id = p.route_id`;
   if (!job) return null;
   const { priority, ...facts } = job;
+  const pools = await readScopes(db, postingId);
   return {
     ...facts,
     id: `${postingId}/${index}`,
-    pools: await readScopes(db, postingId),
-    ahead: await countAhead(db, { postingId, priority }),
+    pools,
+    ahead: await countAhead(db, { postingId, priority }, ableOf(facts.route, pools)),
     edges: (await readEdges(db, [postingId])).get(postingId) ?? [],
   };
 }
@@ -159,18 +160,19 @@ export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts
   const jobs = (await readCounts(db, [id])).get(id);
   if (!row || !jobs) return null;
   const { priority, ...facts } = row;
+  const pools = await readScopes(db, id);
   const ahead =
     priority === null
       ? { higherPriority: 0, samePriority: 0 }
-      : await countAhead(db, { postingId: id, priority });
+      : await countAhead(db, { postingId: id, priority }, ableOf(row.route, pools));
   const edges = (await readEdges(db, [id])).get(id) ?? [];
   const notifications = await sql<NotificationFacts[]>`
     select * from ${schema}.notifications_of(${id})`;
-  return { ...facts, jobs, pools: await readScopes(db, id), ahead, edges, notifications };
+  return { ...facts, jobs, pools, ahead, edges, notifications };
 }
 
 const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["pools"]>`
-  select provides, posters, project, exists (
+  select provides, posters, project, postings, exists (
     select from ${schema}.refusal
     where posting_id = ${postingId} and p.id = any (pool_ids)) as refuses,
     not coalesce((
@@ -214,11 +216,37 @@ export async function readWaitingPostings(
   }));
 }
 
-/** The jobs in open lanes that come before a lane; reads the first 1,000 such lanes. */
+/** The pools that can run jobs of a posting of this route. */
+const ableOf = (route: Route, pools: readonly PoolFacts[]): PoolFacts[] =>
+  pools.filter((pool) => mayServe(route, pool) && !pool.refuses && !pool.servesOthers);
+
+/**
+ * The jobs in open lanes that come before a lane, and that one of these pools may run; reads the
+ * first 1,000 such lanes.
+ */
 async function countAhead(
   { sql, schema }: Db,
   { postingId, priority }: { postingId: number; priority: number },
+  pools: readonly PoolScope[],
 ): Promise<JobFacts["ahead"]> {
+  const routes = await sql<{ route: Route }[]>`
+    select ${routeObject({ sql })} as route from ${schema}.route r
+    where exists (
+      select from ${schema}.lane
+      where route_id = r.id and state = 'open' and effective_priority >= ${priority})`;
+  const shared = routes.flatMap(({ route }) =>
+    pools.some((pool) => mayServe(route, pool)) ? route.id : [],
+  );
+  const chosen = pools.every(({ postings }) => postings)
+    ? pools.flatMap(({ postings }) => postings ?? [])
+    : null;
+  const isChosen =
+    chosen === null
+      ? sql`true`
+      : sql`exists (
+          select from ${schema}.posting p
+          where p.id = l.posting_id
+            and array[p.id::text, '@' || p.name] && ${texts(chosen)}::text[])`;
   const [row] = await sql<JobFacts["ahead"][]>`
     select coalesce(sum(rest) filter (where priority > ${priority}), 0)::float8 as higher_priority,
            coalesce(sum(rest) filter (where priority = ${priority}), 0)::float8 as same_priority
@@ -226,11 +254,11 @@ async function countAhead(
       select l.effective_priority as priority, l.end_seq - coalesce((
         select seq from ${schema}.lane_cursor(l.posting_id, l.priority)), l.first_seq) as rest
       -- Route by route, because the index of open lanes begins with the route.
-      from ${schema}.route r cross join lateral (
+      from unnest(${integers(shared)}::integer[]) as r (id) cross join lateral (
         select * from ${schema}.lane
         where route_id = r.id and state = 'open' and effective_priority >= ${priority}
         order by effective_priority desc, posting_id limit 1000) l
-      where l.effective_priority > ${priority} or l.posting_id < ${postingId}
+      where (l.effective_priority > ${priority} or l.posting_id < ${postingId}) and ${isChosen}
       limit 1000) lanes`;
   return row ?? { higherPriority: 0, samePriority: 0 };
 }

@@ -1,7 +1,7 @@
 import type { VisibleState } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
-import { type PoolRow, postingColumns, type PostingRow } from "./snapshot.ts";
+import { type PoolRow, postingColumns, type PostingRow, selectPools } from "./snapshot.ts";
 
 export interface ListFilter {
   /** Include ended postings. */
@@ -51,13 +51,13 @@ export async function countEnded({ sql, schema }: Db): Promise<{ ended: number; 
 }
 
 /** Pools, the newest first: running ones, or the newest of all. */
-export const listPools = ({ sql, schema }: Db, isAll: boolean, most: number) => sql<PoolRow[]>`
-  select number as id, host, pid, version, role, os_user, slots, state, started_at, refused,
-         project,
-         (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as beat_ago_ms
-  from ${schema}.pool
-  where ${isAll ? sql`true` : sql`state in ('up', 'draining')`}
-  order by number desc limit ${most}`;
+export const listPools = ({ sql, schema }: Db, isAll: boolean, most: number): Promise<PoolRow[]> =>
+  selectPools(
+    { sql, schema },
+    sql`
+      where ${isAll ? sql`true` : sql`state in ('up', 'draining')`}
+      order by number desc limit ${most}`,
+  );
 
 /**
  * The number of unfinished jobs in open postings that wait for no other posting, which is the work

@@ -1,5 +1,7 @@
 import type { PendingQuery, Row } from "postgres";
 
+import type { Counts, Provides } from "../../domain/capabilities.ts";
+import { type ResourceUse, usesOf } from "../../domain/resource-use.ts";
 import type { PoolRowState, PostingState } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
@@ -79,18 +81,34 @@ export interface PoolRow {
   refused: number;
   /** The project that it serves, in addition to postings of no project (O6); null for any. */
   project: string | null;
+  resources: ResourceUse[];
+}
+
+type PoolColumns = Omit<PoolRow, "resources"> & { provides: Provides; free: Counts | null };
+
+/** Pools, by a condition and an order of the table `pool`. */
+export async function selectPools(
+  { sql, schema }: Pick<Db, "sql" | "schema">,
+  rest: PendingQuery<Row[]>,
+): Promise<PoolRow[]> {
+  const rows = await sql<PoolColumns[]>`
+    select number as id, host, pid, version, role, os_user, slots, state, started_at, refused,
+           project, provides, free,
+           (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as beat_ago_ms
+    from ${schema}.pool ${rest}`;
+  return rows.map(({ provides, free, ...row }) => ({ ...row, resources: usesOf(provides, free) }));
 }
 
 /**
  * The pools that have not ended, and pools of the last day with refused outcomes if they are among
  * the newest 1,000, because there may be any number of ended pools.
  */
-export const readPools = ({ sql, schema }: Db) => sql<PoolRow[]>`
-  select number as id, host, pid, version, role, os_user, slots, state, started_at, refused,
-         project,
-         (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as beat_ago_ms
-  from ${schema}.pool
-  where state in ('up', 'draining') or (
-    refused > 0 and heartbeat_at > now() - interval '1 day'
-    and number > (select max(number) - 1000 from ${schema}.pool))
-  order by number`;
+export const readPools = ({ sql, schema }: Db): Promise<PoolRow[]> =>
+  selectPools(
+    { sql, schema },
+    sql`
+      where state in ('up', 'draining') or (
+        refused > 0 and heartbeat_at > now() - interval '1 day'
+        and number > (select max(number) - 1000 from ${schema}.pool))
+      order by number`,
+  );

@@ -17,15 +17,21 @@ export interface OwnMachine {
 const mebibyte = 2 ** 20;
 /** A driver that hangs must not delay a pool. */
 const smiMs = 2_000;
+/** The characters of its first line that a message shows. */
+const saidMax = 200;
 
 /**
  * The cpus, memory and gpus that this process may use: of the machine, within the limits of its
  * cgroups and of a batch system. `withGpus` is false if nobody wants to know: then no program is
- * run.
+ * run. `say` gets a line if a program that lists gpus has failed.
  */
-export async function detectResources(machine: OwnMachine, withGpus: boolean): Promise<Provides> {
+export async function detectResources(
+  machine: OwnMachine,
+  withGpus: boolean,
+  say: (line: string) => void = () => {},
+): Promise<Provides> {
   const mem = memory(machine);
-  const gpu = withGpus ? await gpus(machine) : [];
+  const gpu = withGpus ? await gpus(machine, say) : [];
   return {
     cpus: cpus(machine),
     ...(mem === null ? {} : { mem }),
@@ -71,7 +77,7 @@ function memory(machine: OwnMachine): number | null {
 }
 
 /** The devices of the machine that this process may use, as CUDA_VISIBLE_DEVICES names them. */
-async function gpus(machine: OwnMachine): Promise<string[]> {
+async function gpus(machine: OwnMachine, say: (line: string) => void): Promise<string[]> {
   const { env } = machine;
   const named = env["CUDA_VISIBLE_DEVICES"] ?? env["ROCR_VISIBLE_DEVICES"];
   if (named !== undefined) {
@@ -82,25 +88,52 @@ async function gpus(machine: OwnMachine): Promise<string[]> {
   const nvidia = list(machine, "/proc/driver/nvidia/gpus").length;
   if (nvidia > 0) return numbers(nvidia);
   const smi = await namedBySmi(env);
-  return smi.length > 0 ? smi : numbers(amdGpus(machine));
+  if (smi !== null && smi.devices.length > 0) return smi.devices;
+  const amd = numbers(amdGpus(machine));
+  if (smi !== null && amd.length === 0) {
+    say(
+      `no gpu was detected: ${smi.program} -L ${smi.failure}, and neither CUDA_VISIBLE_DEVICES, ` +
+        "ROCR_VISIBLE_DEVICES, /proc/driver/nvidia nor /sys/class/kfd names one. Name the gpus " +
+        "with --resource gpu=0,1, or say that there are none with --resource gpu=none",
+    );
+  }
+  return amd;
 }
 
-/** The devices that `nvidia-smi -L` lists; none if there is no such program, or it hangs. */
-async function namedBySmi(env: Environment): Promise<string[]> {
+/** What `nvidia-smi -L` lists. */
+interface SmiAnswer {
+  program: string;
+  devices: string[];
+  /** How it failed, if it lists none. */
+  failure: string;
+}
+
+/** Null if there is no such program. */
+async function namedBySmi(env: Environment): Promise<SmiAnswer | null> {
   const program = Bun.which("nvidia-smi", { PATH: env["PATH"] ?? "" });
-  if (program === null) return [];
+  if (program === null) return null;
   const child = Bun.spawn([program, "-L"], {
     env,
-    stdio: ["ignore", "pipe", "ignore"],
+    stdio: ["ignore", "pipe", "pipe"],
     timeout: smiMs,
     killSignal: "SIGKILL",
   });
-  const text = await Promise.race([
+  const ended = Promise.all([
     new Response(child.stdout).text(),
-    // Its children may keep the pipe open.
-    Bun.sleep(smiMs + 100).then(() => ""),
+    new Response(child.stderr).text(),
+    child.exited,
   ]);
-  return [...text.matchAll(/^GPU (\d+):/gm)].flatMap(([, number]) => number ?? []);
+  // Its children may keep the pipes open.
+  const answer = await Promise.race([ended, Bun.sleep(smiMs + 100).then(() => null)]);
+  if (answer === null || child.signalCode === "SIGKILL") {
+    return { program, devices: [], failure: `did not answer in ${smiMs / 1_000} s` };
+  }
+  const [out, err, code] = answer;
+  const devices = [...out.matchAll(/^GPU (\d+):/gm)].flatMap(([, number]) => number ?? []);
+  const [said = ""] = `${out}\n${err}`.split("\n").filter((line) => line.trim() !== "");
+  const how = code === 0 ? "listed none" : `exited with code ${code}`;
+  const words = said.trim().slice(0, saidMax);
+  return { program, devices, failure: words === "" ? how : `${how} (${words})` };
 }
 
 /** Nodes of the driver that have vector units: the others are CPUs. */

@@ -8,6 +8,7 @@ import {
   endPool,
 } from "../../db/engine/pools.ts";
 import { rescuePools } from "../../db/engine/rescue.ts";
+import type { Counts } from "../../domain/capabilities.ts";
 import type { Db } from "../../db/connection/connect.ts";
 import { reportUsage } from "../../db/engine/usage.ts";
 import { reportPool } from "../../db/dashboard/report.ts";
@@ -16,6 +17,7 @@ import { Bearing } from "../link/bearing.ts";
 import { Claimer, type ClaimerOptions } from "./claimer.ts";
 import type { JobRun } from "../wire/leased-job.ts";
 import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
+import { neighbourWarnings } from "./neighbours.ts";
 import { retryUntil } from "../link/retry-until.ts";
 import { Link } from "../link/link.ts";
 import type { Meter } from "./meter.ts";
@@ -69,6 +71,8 @@ export interface SessionListener
   meter: Meter;
   /** The number of workers that have a job. */
   busy(): number;
+  /** The amounts of its resources that no job has. */
+  free(): Counts;
   /** Whether the leases of this session are still the pool's own. */
   isCurrent(session: Session): boolean;
   log(line: string): void;
@@ -141,7 +145,7 @@ export class Session {
 
   /** Reports the work since the last time, for display. */
   async #report(db: Db): Promise<void> {
-    const report = this.#tally.take(this.#listener.busy());
+    const report = this.#tally.take(this.#listener.busy(), this.#listener.free());
     const waits = await reportPool(db, this.poolId, report);
     if (waits) this.#listener.meter.waited(waits, report.firsts / report.starts.length);
     await reportUsage(db, this.poolId, this.#usage.take());
@@ -155,6 +159,8 @@ export class Session {
   ): Promise<Session> {
     for (const lost of await links.side.ask((db) => rescuePools(db))) listener.onRescue(lost);
     const poolId = await links.side.ask((db) => registerPool(db, pool));
+    const warnings = await links.side.ask((db) => neighbourWarnings(db, poolId, pool.provides));
+    for (const line of warnings) listener.log(line);
     return new Session(links, pool, poolId, listener);
   }
 

@@ -1,5 +1,6 @@
 import type { PoolReport } from "../../db/dashboard/report.ts";
 import { bucketOf, durationLimits } from "../../db/dashboard/histogram.ts";
+import type { Counts } from "../../domain/capabilities.ts";
 import { DurationCounts } from "./meter.ts";
 import { countOf, type PendingRun } from "./outcome-batch.ts";
 
@@ -45,8 +46,8 @@ export class Tally {
     }
   }
 
-  /** The report since the last one; `busy` workers have a job. */
-  take(busy: number): PoolReport {
+  /** The report since the last one; `busy` workers have a job, and no job has what is `free`. */
+  take(busy: number, free: Counts): PoolReport {
     const now = performance.now();
     this.#forgetUntil(Math.floor(now / 1_000));
     const { states, durations, starts, sumMs, firsts } = this.#since;
@@ -55,6 +56,7 @@ export class Tally {
     const oldest = this.#second + 1;
     return {
       busy,
+      free,
       recent: this.#recent.map((_, at) => this.#recent[(oldest + at) % seconds] ?? 0),
       done: states.done,
       failed: states.failed,

@@ -34,6 +34,9 @@ test("explain says why a job is not running, and how it ended", async () => {
   await post("--priority", "5");
   await post();
   expect(await explain("4/0")).toBe("4/0 waits behind 2 jobs of higher priority.\n");
+  await cli.run("cancel", "3");
+  // Not behind the two of posting 2, which no pool can run.
+  expect(await explain("4/0")).toBe("4/0 waits for a free worker: it is next.\n");
   expect(await cli.run("explain", "9/9")).toMatchObject({ code: 4 });
   expect(await cli.run("explain", "nine")).toMatchObject({
     ...{ code: 4, err: expect.stringContaining("a posting would be 42, last or @nine") },

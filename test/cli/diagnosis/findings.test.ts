@@ -30,6 +30,7 @@ const well: Health = {
   tables: [{ name: "lease", live: 10, dead: 90_000, bytes: 1e6 }],
   blockers: [],
   silentPools: [],
+  sharedDevices: [],
   poolsUp: 1,
   heartbeatTimeoutMs: 15_000,
   replication: { timeline: 1, standbys: 1, isSynchronous: true, isPatroni: false },
@@ -125,6 +126,11 @@ test.each<[Partial<Health>, "problem" | "advice", RegExp]>([
   ],
   [{ poolsUp: 0 }, "advice", /no pool is running/],
   [{ poolVersions: ["1.0", "0.9"] }, "advice", /other versions run: 0\.9/],
+  [
+    { sharedDevices: [{ name: "gpu", devices: ["0", "1"], host: "n1", pools: [3, 7] }] },
+    "advice",
+    /pools 3 and 7 on n1 both offer gpu=0,1.*--resource gpu=0 and --resource gpu=1/,
+  ],
   [
     { silentPools: [{ id: 3, host: "n1", pid: 9, role: "r", beatAgoMs: 61_000, leftMs: -1 }] },
     "problem",

@@ -11,6 +11,7 @@ const freshQueue = queueOfFile();
 
 const seconds = Array.from({ length: 60 }, (_, at) => at);
 const told = {
+  free: {},
   ...{ busy: 3, recent: seconds, done: 7, failed: 2, retried: 1 },
   durations: [...durationLimits.map((_, at) => (at === 2 ? 9 : 0)), 1],
   starts: [],

@@ -172,7 +172,10 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
        'posting', 1, 'seq', 1, 'attempt', 1, 'note', ${long})), false)`,
   ],
   "pool_claim(p_options)": null,
-  "pool_report(p_ended)": null,
+  "pool_report(p_free, p_ended)": [
+    `pool_report($pool, 0, jsonb_build_object('a', ${long}), '{}', '{"done": 0, "failed": 0, "retried": 0}',
+                 '{}', '{}', '{}', '{}')`,
+  ],
   "pool_routes(p_run, p_project)": null,
   "pool_profile(p_stacks)": [
     `pool_profile($pool, $id, 1, jsonb_build_object(${letters(9_000, "y")}, 1))`,

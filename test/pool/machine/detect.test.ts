@@ -85,3 +85,29 @@ test("nvidia-smi is asked if nothing else names gpus, and not for longer than tw
   expect(await detectResources(hangs, true)).not.toHaveProperty("gpu");
   expect(performance.now() - before).toBeLessThan(10_000);
 });
+
+test.each([
+  [
+    "#!/bin/sh\necho 'NVIDIA-SMI has failed: no driver'\nexit 9\n",
+    /bin\/nvidia-smi -L exited with code 9 \(NVIDIA-SMI has failed: no driver\), and neither CUDA_/,
+  ],
+  ["#!/bin/sh\necho 'No devices were found' >&2\n", /listed none \(No devices were found\)/],
+])("a nvidia-smi that lists no gpu is reported once, with what to do", async (smi, expected) => {
+  using broken = machine({ ...meminfo, "bin/nvidia-smi": smi });
+  const lines: string[] = [];
+  expect(await detectResources(broken, true, (line) => lines.push(line))).not.toHaveProperty("gpu");
+  expect(lines).toEqual([expect.stringMatching(expected)]);
+  expect(lines[0]).toContain("--resource gpu=0,1");
+});
+
+test("a machine without nvidia-smi, or with a gpu of another kind, is not reported", async () => {
+  const lines: string[] = [];
+  using plain = machine(meminfo);
+  using amd = machine({
+    ...meminfo,
+    "bin/nvidia-smi": "#!/bin/sh\nexit 9\n",
+    "sys/class/kfd/kfd/topology/nodes/1/properties": "simd_count 256\n",
+  });
+  for (const each of [plain, amd]) await detectResources(each, true, (line) => lines.push(line));
+  expect(lines).toEqual([]);
+});

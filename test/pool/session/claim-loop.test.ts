@@ -54,7 +54,13 @@ async function openLoop({ db }: TestDatabase, { isOnce, listener, onStatement }:
     { isOnce: () => isOnce ?? false },
   );
   session = await Session.open(links, pool, {
-    ...{ running: () => [], isWaiting: () => loop.isWaiting, output: () => [], busy: () => 0 },
+    ...{
+      running: () => [],
+      isWaiting: () => loop.isWaiting,
+      output: () => [],
+      free: () => ({}),
+      busy: () => 0,
+    },
     ...{ onBeat: () => {}, onLost: () => {}, onSilence: () => {}, onRescue: () => {} },
     pollPrune: async () => {},
     ...{ meter: new Meter(), onWritten: () => {} },

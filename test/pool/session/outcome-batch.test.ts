@@ -79,8 +79,8 @@ test.each(batches)("runs are counted as their outcomes one by one would be", (..
   const [tally, singly] = [new Tally(), new Tally()];
   tally.add(batch);
   singly.add(batch.flatMap(outcomesOf).map(pendingOne));
-  const { starts, ...counts } = tally.take(1);
-  const { starts: expected, ...expectedCounts } = singly.take(1);
+  const { starts, ...counts } = tally.take(1, {});
+  const { starts: expected, ...expectedCounts } = singly.take(1, {});
   expect(counts).toEqual(expectedCounts);
   expect(starts.map(({ postingId }) => postingId)).toEqual(expected.map((each) => each.postingId));
 });
