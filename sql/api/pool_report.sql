@@ -4,7 +4,7 @@
 -- counts as in p_durations, and the sum in ms. They wait from their posting, its start (P8) and the
 -- last edge that it met, whichever is latest. Jobs that follow others element by element (E1) do
 -- not count: when each of them could start is not stored.
---   p_free       pool.free
+--   p_now        {"busy": 2, "free": {"cpus": 3}}: pool.busy and pool.free
 --   p_recent     the number of attempts that ended in each of the last 60 seconds
 --   p_ended      {"done": 3, "failed": 1, "retried": 0}: attempts since the last report
 --   p_durations  C2, of all attempts since the last report
@@ -12,14 +12,15 @@
 --                           started
 --   p_limits_ms  the limits of the counts in p_durations
 create function pdoflow.pool_report(
-  p_pool bigint, p_busy integer, p_free jsonb, p_recent integer[], p_ended jsonb,
-  p_durations integer[], p_postings bigint[], p_ages_us bigint[], p_limits_ms double precision[],
+  p_pool bigint, p_now jsonb, p_recent integer[], p_ended jsonb, p_durations integer[],
+  p_postings bigint[], p_ages_us bigint[], p_limits_ms double precision[],
   out waits integer[], out waits_ms double precision
 ) language plpgsql
 security definer set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
 declare
+  v_busy integer := p_now ->> 'busy';
   v_done integer := p_ended ->> 'done';
   v_failed integer := p_ended ->> 'failed';
   v_retried integer := p_ended ->> 'retried';
@@ -30,9 +31,9 @@ begin
     raise exception 'expected the counts of a minute and a sample of starts, found more'
       using errcode = 'PF002';
   end if;
-  update pdoflow.pool set busy = p_busy, free = p_free, recent = p_recent
+  update pdoflow.pool set busy = v_busy, free = p_now -> 'free', recent = p_recent
   where id = p_pool and state in ('up', 'draining')
-    and (busy, free, recent) is distinct from (p_busy, p_free, p_recent);
+    and (busy, free, recent) is distinct from (v_busy, p_now -> 'free', p_recent);
   if v_done + v_failed + v_retried > 0 then
     select array_agg(i.jobs order by i.bucket), sum(i.ms) into waits, waits_ms
     from (

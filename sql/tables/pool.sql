@@ -29,7 +29,8 @@ create table pdoflow.pool (
     length(host) <= 255 and length(version) <= 100 and length(role) <= 63
     and length(os_user) <= 100 and octet_length(provides::text) <= 4000
     and octet_length(posters::text) <= 100000 and octet_length(running::text) <= 1048576
-    and octet_length(free::text) <= 4000 and octet_length(project) <= 1000 and octet_length(postings::text) <= 100000)
+    and octet_length(free::text) <= 4000
+    and octet_length(project) <= 1000 and octet_length(postings::text) <= 100000)
 );
 comment on table pdoflow.pool is
 'One row: one pool process. Updated by its heartbeats, and by a pool that rescues its jobs.

@@ -129,7 +129,7 @@ export class UsageCommand extends PdoflowCommand {
 
 const columns = ["attempts", "time", "CPU", "efficiency", "memory", "read", "written"];
 
-/** The cores that were used, as a share of those that were asked for. */
+/** The cores that were used, as a share of the cpus that the jobs asked for. */
 function efficiencyOf(row: PostingUsage): number | null {
   const cores = coresOf(row);
   return cores === null ? null : cores / askedIn(row.needs).cpus;

@@ -38,10 +38,10 @@ export async function reportPool(
   poolId: number,
   report: PoolReport,
 ): Promise<SampledWaits | null> {
-  const { done, failed, retried } = report;
+  const { busy, free, done, failed, retried } = report;
   const [row] = await sql<{ waits: number[] | null; waitsMs: number | null }[]>`
   select array_to_json(waits) as waits, waits_ms from ${schema}.pool_report(
-    ${poolId}, ${report.busy}, ${JSON.stringify(report.free)}::text::jsonb,
+    ${poolId}, ${JSON.stringify({ busy, free })}::text::jsonb,
     ${integers(report.recent)}::integer[],
     ${JSON.stringify({ done, failed, retried })}::text::jsonb,
     ${integers(report.durations)}::integer[],

@@ -18,8 +18,8 @@ export async function neighbourWarnings(
     sharedDevices(provides, other.provides).map(
       (shared) =>
         `warning: pool ${other.id} (pid ${other.pid}) on this machine offers ` +
-        `${devicesText(shared)} too, so two jobs can get the same device. Give each pool its own, ` +
-        `such as ${dividedText(shared)}`,
+        `${devicesText(shared)} too, so two jobs can get the same device. Give each pool its ` +
+        `own, such as ${dividedText(shared)}`,
     ),
   );
 }

@@ -172,8 +172,8 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
        'posting', 1, 'seq', 1, 'attempt', 1, 'note', ${long})), false)`,
   ],
   "pool_claim(p_options)": null,
-  "pool_report(p_free, p_ended)": [
-    `pool_report($pool, 0, jsonb_build_object('a', ${long}), '{}', '{"done": 0, "failed": 0, "retried": 0}',
+  "pool_report(p_now, p_ended)": [
+    `pool_report($pool, jsonb_build_object('busy', 0, 'free', ${long}), '{}', '{"done": 0, "failed": 0, "retried": 0}',
                  '{}', '{}', '{}', '{}')`,
   ],
   "pool_routes(p_run, p_project)": null,
