@@ -30,36 +30,52 @@ export async function freshQueue(): Promise<Db> {
 
 /**
  * For the top of a test file: a function that hands that file's one database to one test after the
- * other, without rows. To make one for each test would take most of their time.
+ * other, without rows, with the same two connections. A database and connections for each test
+ * would take most of their time: a new session reads the catalog and compiles each function.
  */
 export function queueOfFile(): () => Promise<Db> {
-  let database: Promise<TestDatabase> | undefined;
+  let opened: Promise<{ database: TestDatabase; db: Db }> | undefined;
   afterAll(async () => {
-    await (await database)?.[Symbol.asyncDispose]();
+    if (!opened) return;
+    const { database, db } = await opened;
+    await db.close();
+    await database[Symbol.asyncDispose]();
   });
+  const open = async () => {
+    const database = await freshDatabase();
+    const overrides = { application_name: ofFile };
+    return { database, db: connect(database.db.target, { connections: 2, overrides }) };
+  };
   return async () => {
-    const { db } = await (database ??= freshDatabase());
+    const { db } = await (opened ??= open());
     await cutOff(db);
     await empty(db);
-    return connect(db.target, { connections: 2 });
+    return { ...db, [Symbol.asyncDispose]: async () => {} };
   };
 }
+
+const ofFile = "the queue of a test file";
 
 /** Ends transactions that a failed test has left open. */
 const cutOff = ({ sql }: Db) => sql`
   select pg_terminate_backend(pid) from pg_stat_activity
-  where datname = current_database() and pid <> pg_backend_pid()`;
+  where datname = current_database() and application_name <> ${ofFile}`;
 
-/** All rows go, and all spans but the first: postings are numbered from 1 again. */
+/**
+ * All rows go, and all spans but the first: postings are numbered from 1 again. Tables that no test
+ * has written to are not truncated, which would make the session plan their statements again.
+ */
 const empty = ({ sql }: Db) => sql`
-  do $$ declare later pdoflow.span; begin
+  do $$ declare later pdoflow.span; written text; begin
     for later in delete from pdoflow.span where first_id > 1 returning * loop
       execute format('drop table %s, %s', later.jobs, later.outcomes);
     end loop;
-    execute (
-      select format('truncate %s restart identity', string_agg(oid::regclass::text, ', '))
-      from pg_class where relnamespace = 'pdoflow'::regnamespace and relkind = 'r'
-        and relname not in ('migration', 'span'));
+    select string_agg(oid::regclass::text, ', ') into written
+    from pg_class where relnamespace = 'pdoflow'::regnamespace and relkind = 'r'
+      and relname not in ('migration', 'span') and pg_relation_size(oid) > 0;
+    if written is not null then execute format('truncate %s cascade', written); end if;
+    perform setval(format('%I.%I', schemaname, sequencename), start_value, false)
+    from pg_sequences where schemaname = 'pdoflow' and last_value is not null;
   end $$`;
 
 export const entryPoint = "work.ts#main";
