@@ -16,15 +16,15 @@ import { PdoflowError } from "../../src/domain/errors.ts";
 import { parseSelector, selectorsIn } from "../../src/domain/selector.ts";
 import { decodeArgs, decodeValue, encodeValue } from "../../src/job/values.ts";
 import { formats } from "../../src/input/format.ts";
+import { fuzzTimes } from "../fuzz-times.ts";
 import { spell } from "../job/any-value.ts";
 import { anySizes, read } from "../input/chunks.ts";
 
 setDefaultTimeout(1_500_000);
 
-/** PDOFLOW_TEST_FUZZ=100 runs a hundred times as many; PDOFLOW_TEST_SEED=7 repeats a run. */
-const times = Number(process.env["PDOFLOW_TEST_FUZZ"] ?? 1);
+/** PDOFLOW_TEST_SEED=7 repeats a run. */
 const seed = Number(process.env["PDOFLOW_TEST_SEED"] ?? 8);
-const fuzz = (numRuns: number) => ({ numRuns: numRuns * times, seed });
+const fuzz = (numRuns: number) => ({ numRuns: numRuns * fuzzTimes, seed });
 
 const folder = mkdtempSync(join(tmpdir(), "pdoflow-fuzz-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

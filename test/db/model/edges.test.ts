@@ -3,6 +3,7 @@
 // left, and the states that are derived are those of the model.
 import { test } from "bun:test";
 
+import { fuzzTimes } from "../../fuzz-times.ts";
 import { queueOfFile } from "../engine.ts";
 import { runEdges } from "./edge-run.ts";
 
@@ -10,8 +11,8 @@ const freshQueue = queueOfFile();
 
 test(
   "postings are open, waiting or blocked as in the model",
-  () => runEdges(freshQueue, { numRuns: 25, shrinks: true }),
+  () => runEdges(freshQueue, { numRuns: 8 * fuzzTimes, shrinks: true }),
   {
-    timeout: 300_000,
+    timeout: 1_500_000,
   },
 );

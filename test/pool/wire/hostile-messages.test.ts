@@ -9,13 +9,13 @@ import {
   ResultPacker,
 } from "../../../src/pool/wire/ends.ts";
 import { parseWorkerMessage } from "../../../src/pool/wire/protocol.ts";
+import { fuzzTimes } from "../../fuzz-times.ts";
 
 setDefaultTimeout(1_500_000);
 
-/** PDOFLOW_TEST_FUZZ=100 runs a hundred times as many; PDOFLOW_TEST_SEED=7 repeats a run. */
-const times = Number(process.env["PDOFLOW_TEST_FUZZ"] ?? 1);
+/** PDOFLOW_TEST_SEED=7 repeats a run. */
 const seed = Number(process.env["PDOFLOW_TEST_SEED"] ?? 8);
-const fuzz = { numRuns: 3_000 * times, seed };
+const fuzz = { numRuns: 1_000 * fuzzTimes, seed };
 
 const number = fc.oneof(
   fc.integer({ min: -2, max: 5 }),
