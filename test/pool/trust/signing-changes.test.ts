@@ -3,98 +3,144 @@ import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
 import { said, until } from "../../binary/cli.ts";
-import { expectRefused, openSigning, postingOf, type Signing } from "./signing.ts";
+import {
+  expectAllRefused,
+  expectRefused,
+  openSigning,
+  postingOf,
+  type Refused,
+  type Signing,
+} from "./signing.ts";
 
-const changes: [what: string, sql: string, why: string][] = [
-  [
-    "its entry point",
-    "update pdoflow.posting set entry_point = 'fn.ts#other' where id = $1",
-    "it was changed after it was signed (entryPoint: signed fn.ts#fn, found fn.ts#other)",
-  ],
-  [
-    "its tries",
-    "update pdoflow.posting set max_attempts = 9 where id = $1",
-    "(maxAttempts: signed 3, found 9)",
-  ],
-  [
-    "its timeout",
-    "update pdoflow.posting set timeout_ms = null where id = $1",
-    "(timeoutMs: signed 60000, found null)",
-  ],
-  [
-    "its limit",
-    "update pdoflow.posting set max_running = 50 where id = $1",
-    "(maxRunning: signed 5, found 50)",
-  ],
-  [
-    "its rate",
-    "update pdoflow.posting set rate_ms = 1000 where id = $1",
-    "(maxRate: signed 100/m, found 100 in 1000 ms)",
-  ],
-  [
-    "its number of jobs",
-    "update pdoflow.posting set job_count = 2 where id = $1",
-    "(jobCount: signed 3, found 2)",
-  ],
-  [
-    "the arguments of a job",
-    "update pdoflow.job set args = replace(args, '[2]', '[666]') where posting_id = $1",
-    "arguments of it were changed",
-  ],
-  [
-    "two jobs, exchanged",
-    "update pdoflow.job set args = e'[1]\\n[0]\\n[2]' where posting_id = $1",
-    "arguments of it were changed",
-  ],
-  [
-    "the place of a job",
-    "update pdoflow.job set indexes = '{2,1,0}' where posting_id = $1; " +
+interface Change {
+  sql: string;
+  why: string;
+}
+
+/** Statements that change a posting $1 by hand, and why a pool refuses it then. */
+const changes: readonly Change[] = [
+  {
+    // its entry point
+    sql: "update pdoflow.posting set entry_point = 'fn.ts#other' where id = $1",
+    why: "it was changed after it was signed (entryPoint: signed fn.ts#fn, found fn.ts#other)",
+  },
+  {
+    // its tries
+    sql: "update pdoflow.posting set max_attempts = 9 where id = $1",
+    why: "(maxAttempts: signed 3, found 9)",
+  },
+  {
+    // its timeout
+    sql: "update pdoflow.posting set timeout_ms = null where id = $1",
+    why: "(timeoutMs: signed 60000, found null)",
+  },
+  {
+    // its limit
+    sql: "update pdoflow.posting set max_running = 50 where id = $1",
+    why: "(maxRunning: signed 5, found 50)",
+  },
+  {
+    // its rate
+    sql: "update pdoflow.posting set rate_ms = 1000 where id = $1",
+    why: "(maxRate: signed 100/m, found 100 in 1000 ms)",
+  },
+  {
+    // its number of jobs
+    sql: "update pdoflow.posting set job_count = 2 where id = $1",
+    why: "(jobCount: signed 3, found 2)",
+  },
+  {
+    // the arguments of a job
+    sql: "update pdoflow.job set args = replace(args, '[2]', '[666]') where posting_id = $1",
+    why: "arguments of it were changed",
+  },
+  {
+    // two jobs, exchanged
+    sql: "update pdoflow.job set args = e'[1]\\n[0]\\n[2]' where posting_id = $1",
+    why: "arguments of it were changed",
+  },
+  {
+    // the place of a job
+    sql:
+      "update pdoflow.job set indexes = '{2,1,0}' where posting_id = $1; " +
       "insert into pdoflow.job_order values ($1, 0, '{2,1,0}'); " +
       "update pdoflow.posting set is_sorted = true where id = $1; " +
       "update pdoflow.lane set end_seq = 2 where posting_id = $1; " +
       "insert into pdoflow.lane select posting_id, -1, 2, 3, route_id from pdoflow.lane " +
       "where posting_id = $1",
-    "arguments of it were changed",
-  ],
-  [
-    "the digests of its arguments",
-    "update pdoflow.signature set blocks = '3 ' || repeat('0', 64) " +
+    why: "arguments of it were changed",
+  },
+  {
+    // the digests of its arguments
+    sql:
+      "update pdoflow.signature set blocks = '3 ' || repeat('0', 64) " +
       "|| e'\\n' where posting_id = $1",
-    "the digests of its arguments were changed",
-  ],
-  [
-    "what was signed",
-    "update pdoflow.signature set statement = replace(statement, '\"maxAttempts\":3', " +
+    why: "the digests of its arguments were changed",
+  },
+  {
+    // what was signed
+    sql:
+      "update pdoflow.signature set statement = replace(statement, '\"maxAttempts\":3', " +
       "'\"maxAttempts\":4') where posting_id = $1",
-    "its signature does not match its statement",
-  ],
-  [
-    "its signature",
-    "update pdoflow.signature set signature = 'AAAA' where posting_id = $1",
-    "its signature does not match its statement",
-  ],
-  [
-    "its signature, taken away",
-    "delete from pdoflow.signature where posting_id = $1",
-    "it is not signed",
-  ],
+    why: "its signature does not match its statement",
+  },
+  {
+    // its signature
+    sql: "update pdoflow.signature set signature = 'AAAA' where posting_id = $1",
+    why: "its signature does not match its statement",
+  },
+  {
+    // its signature, taken away
+    sql: "delete from pdoflow.signature where posting_id = $1",
+    why: "it is not signed",
+  },
 ];
 
-for (const [what, sql, why] of changes) {
-  test(`refused: changed in the database: ${what}`, async () => {
-    await using db = await freshDatabase();
-    using cli = await openSigning(db);
-    const id = await cli.post(3, "--timeout", "60s", "--max-running", "5", "--max-rate", "100/m");
-    await db.sql.unsafe(sql.replaceAll("$1", String(id)));
-    await expectRefused(db, cli, id, why);
-  });
-}
+const sweepChanges: readonly Change[] = [
+  {
+    // its sweep
+    sql: `update pdoflow.job set sweep = '{"axes":[{"first":2,"last":3001}]}' where posting_id = $1`,
+    why: "arguments of it were changed",
+  },
+  {
+    // its sweep, and what was signed
+    sql: `update pdoflow.job set sweep = '{"axes":[{"first":2,"last":3001}]}' where posting_id = $1;
+     update pdoflow.signature set blocks = '{"axes":[{"first":2,"last":3001}]}'
+     where posting_id = $1`,
+    why: "the digests of its arguments were changed",
+  },
+  {
+    // its sweep, into a list
+    sql: `insert into pdoflow.job (posting_id, first_seq, end_seq, args) select $1, 3000, 3001, '[666]';
+     update pdoflow.job set first_seq = 1000 where posting_id = $1 and first_seq = 0;
+     insert into pdoflow.job (posting_id, first_seq, end_seq, args)
+     select $1, 0, 1000, string_agg('[666]', e'\\n') from generate_series(1, 1000)`,
+    why: "arguments of it were changed",
+  },
+];
 
 /** As `post` of the fixture, with one argument for each number of a range. */
 async function postSweep(cli: Signing): Promise<number> {
   const options = ["--no-check", "--sign", "ann.key", "--each", "1-3000"];
   return Number((await cli.run("post", "fn.ts#fn", ...options)).out);
 }
+
+test("refused: postings that were changed in the database, each in another way", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  const refused: Refused[] = [];
+  for (const { sql, why } of changes) {
+    const id = await cli.post(3, "--timeout", "60s", "--max-running", "5", "--max-rate", "100/m");
+    await db.sql.unsafe(sql.replaceAll("$1", String(id)));
+    refused.push({ id, why });
+  }
+  for (const { sql, why } of sweepChanges) {
+    const id = await postSweep(cli);
+    await db.sql.unsafe(sql.replaceAll("$1", String(id)));
+    refused.push({ id, why });
+  }
+  await expectAllRefused(db, cli, refused);
+}, 120_000);
 
 test("a signed sweep is one row and runs", async () => {
   await using db = await freshDatabase();
@@ -104,35 +150,6 @@ test("a signed sweep is one row and runs", async () => {
   expect([...rows]).toEqual([{ axes: [{ first: 1, last: 3_000 }] }]);
   await cli.drain();
   expect(await postingOf(db, id)).toMatchObject({ state: "finished", done: 3_000 });
-});
-
-test.each([
-  [
-    "its sweep",
-    `update pdoflow.job set sweep = '{"axes":[{"first":2,"last":3001}]}' where posting_id = $1`,
-    "arguments of it were changed",
-  ],
-  [
-    "its sweep, and what was signed",
-    `update pdoflow.job set sweep = '{"axes":[{"first":2,"last":3001}]}' where posting_id = $1;
-     update pdoflow.signature set blocks = '{"axes":[{"first":2,"last":3001}]}'
-     where posting_id = $1`,
-    "the digests of its arguments were changed",
-  ],
-  [
-    "its sweep, into a list",
-    `insert into pdoflow.job (posting_id, first_seq, end_seq, args) select $1, 3000, 3001, '[666]';
-     update pdoflow.job set first_seq = 1000 where posting_id = $1 and first_seq = 0;
-     insert into pdoflow.job (posting_id, first_seq, end_seq, args)
-     select $1, 0, 1000, string_agg('[666]', e'\\n') from generate_series(1, 1000)`,
-    "arguments of it were changed",
-  ],
-])("refused: a sweep, changed in the database: %s", async (_what, sql, why) => {
-  await using db = await freshDatabase();
-  using cli = await openSigning(db);
-  const id = await postSweep(cli);
-  await db.sql.unsafe(sql.replaceAll("$1", String(id)));
-  await expectRefused(db, cli, id, why);
 });
 
 test("a limit that was made stricter is no reason to refuse", async () => {

@@ -53,19 +53,36 @@ export async function postingOf({ sql }: TestDatabase, id: number) {
   return { state: row?.["state"], reason: String(row?.["reason"]), done: row?.["done"] };
 }
 
+/** A posting, and why a pool must refuse it. */
+export interface Refused {
+  id: number;
+  why: string;
+}
+
 /** A posting was refused for `why`: it says so, no job of it ran, and others are not held up. */
 export async function expectRefused(db: TestDatabase, cli: Signing, id: number, why: string) {
-  const good = await cli.post(3);
-  const said = await cli.drain();
-  expect(said).toContain(`posting ${id} was refused: `);
-  expect(said).toContain(why);
-  const { state, reason, done } = await postingOf(db, id);
-  expect({ state, done }).toEqual({ state: "open", done: 0 });
-  expect(reason).toMatch(/^refused by the pool on \S+: /);
-  expect(reason).toContain(why);
+  await expectAllRefused(db, cli, [{ id, why }]);
   expect((await cli.run("explain", `${id}/0`)).out).toContain(why);
+}
+
+/** The same for several postings and one pool. */
+export async function expectAllRefused(
+  db: TestDatabase,
+  cli: Signing,
+  refused: readonly Refused[],
+): Promise<void> {
+  const good = await cli.post(3);
+  const said = (await cli.drain()).split("\n");
+  for (const { id, why } of refused) {
+    const lines = said.filter((line) => line.includes(`posting ${id} was refused: `)).join("\n");
+    expect(lines).toContain(why);
+    const { state, reason, done } = await postingOf(db, id);
+    expect({ id, state, done }).toEqual({ id, state: "open", done: 0 });
+    expect(reason).toMatch(/^refused by the pool on \S+: /);
+    expect(reason).toContain(why);
+    const [row] = await db.sql`
+      select count(*)::integer as outcomes from pdoflow.outcome where posting_id = ${id}`;
+    expect(row?.["outcomes"]).toBe(0);
+  }
   expect(await postingOf(db, good)).toMatchObject({ state: "finished", done: 3 });
-  const [row] = await db.sql`
-    select count(*)::integer as outcomes from pdoflow.outcome where posting_id = ${id}`;
-  expect(row?.["outcomes"]).toBe(0);
 }
