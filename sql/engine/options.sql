@@ -207,7 +207,7 @@ begin
         p_key, p_value, v_text in ('none', 'failures', 'all'), 'none, failures or all');
     when 'keepMs' then v.keep_ms := pdoflow.whole_option(p_key, p_value, 0, 100 * v_year);
     when 'runAt' then -- null if it has passed: such a posting starts at once
-      v.run_at := nullif(greatest(pdoflow.moment_option(p_key, p_value), now()), now());
+      v.run_at := nullif(greatest(pdoflow.limit_option(p_key, p_value), now()), now());
     when 'after' then perform pdoflow.edges_of(p_value);
     when 'ifBlocked' then
       v.if_blocked := pdoflow.text_option(

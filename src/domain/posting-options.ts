@@ -9,7 +9,6 @@ import {
   int32Max,
   Key,
   milliseconds,
-  Moment,
   Name,
   NeedsOfJobs,
   orNull,
@@ -28,15 +27,7 @@ export interface PostingFlag {
   name: `--${string}`;
   /** What its value is called in help; of a switch, "". */
   value: string;
-  kind:
-    | "text"
-    | "number"
-    | "number or percentage"
-    | "duration"
-    | "moment"
-    | "deadline"
-    | "needs"
-    | "off switch";
+  kind: "text" | "number" | "number or percentage" | "duration" | "moment" | "needs" | "off switch";
   /** Whether only `post` has it. */
   isPostOnly?: true;
 }
@@ -183,14 +174,14 @@ export const postingOptions = {
     schema: orNull(Percentage),
   },
   /**
-   * Start no job before this time, such as `"2026-01-01T02:00:00Z"`; in TypeScript also a Date
-   * (default: at once).
+   * Start no job before this time, such as `"2026-01-01T02:00:00Z"`, or this many milliseconds
+   * after it was posted; in TypeScript also a Date (default: at once).
    */
   runAt: {
-    schema: orNull(Moment),
+    schema: orNull(TimeLimit),
     flag: { name: "--run-at", value: "TIME", kind: "moment" },
     help:
-      "start no job before this time: +1h, 02:00, tomorrow 02:00, 2026-01-01 or " +
+      "start no job before this time: 1h after posting, 02:00, tomorrow 02:00, 2026-01-01 or " +
       "2026-01-01T02:00, in local time, or with a UTC offset",
   },
   /**
@@ -220,7 +211,7 @@ export const postingOptions = {
    */
   deadline: {
     schema: orNull(TimeLimit),
-    flag: { name: "--deadline", value: "TIME", kind: "deadline", isPostOnly: true },
+    flag: { name: "--deadline", value: "TIME", kind: "moment", isPostOnly: true },
     help:
       "cancel the posting if it has not ended by this time: 6h after posting, 18:00 or as in " +
       "--run-at",
@@ -231,7 +222,7 @@ export const postingOptions = {
    */
   startBy: {
     schema: orNull(TimeLimit),
-    flag: { name: "--start-by", value: "TIME", kind: "deadline", isPostOnly: true },
+    flag: { name: "--start-by", value: "TIME", kind: "moment", isPostOnly: true },
     help: "cancel the posting if none of its jobs has begun by this time, as in --deadline",
   },
   /**

@@ -212,31 +212,27 @@ export abstract class PostingCommand extends PostingFlags {
     return projectOfPosting(source, formatEntryPoint(entryPoint));
   }
 
-  /** Reports what a time means, unless it is a plain date and time. */
-  #sayMoment(flag: string, text: string | undefined, meaning: string): void {
-    if (text === undefined) return;
+  /** Reports what a time means, unless it is a plain date and time, or counts from posting. */
+  #sayMoment(
+    flag: string,
+    text: string | undefined,
+    value: string | number | null | undefined,
+    meaning: string,
+  ): void {
+    if (text === undefined || typeof value === "number") return;
     const time = timeNamed(text, new Date()) ?? text;
     const note = momentNote(time) ?? (/^\d{4}-/.test(text) ? null : meaning);
     if (note !== null) this.say(`${flag} ${text}: ${note}`);
   }
 
-  /** The same for a time after which the posting is cancelled, unless it counts from posting. */
-  #sayLimit(
-    flag: string,
-    text: string | undefined,
-    limit: string | number | null | undefined,
-    what: string,
-  ): void {
-    if (typeof limit === "number") return;
-    this.#sayMoment(flag, text, `the posting is cancelled if it ${what} at ${limit}`);
-  }
-
   /** The posting that the options describe. @throws {InvalidInput} */
   newPosting(entryPoint: EntryPoint): NewPosting {
     const { separator: _, format: _format, maxFailures, ...options } = this.parseOptions();
-    this.#sayMoment("--run-at", this.runAt, `the jobs start at ${options.runAt}`);
-    this.#sayLimit("--deadline", this.deadline, options.deadline, "has not ended");
-    this.#sayLimit("--start-by", this.startBy, options.startBy, "has not begun");
+    const { runAt, deadline, startBy } = options;
+    this.#sayMoment("--run-at", this.runAt, runAt, `the jobs start at ${runAt}`);
+    const isCancelled = "the posting is cancelled if it has not";
+    this.#sayMoment("--deadline", this.deadline, deadline, `${isCancelled} ended at ${deadline}`);
+    this.#sayMoment("--start-by", this.startBy, startBy, `${isCancelled} begun at ${startBy}`);
     const { maxAttempts = 1, stopAfter = 0, keepsOutput = "all" } = options;
     return {
       ...options,

@@ -9,7 +9,7 @@ import {
   postingOptions,
 } from "../../domain/posting-options.ts";
 import { PdoflowCommand } from "../shell/command.ts";
-import { deadline, duration, localMoment } from "../shell/flag-values.ts";
+import { duration, momentOrDuration } from "../shell/flag-values.ts";
 
 const flagged = optionList.flatMap(({ flag, ...option }) => (flag ? [{ ...option, flag }] : []));
 
@@ -30,8 +30,7 @@ const kinds: Record<PostingFlag["kind"], v.GenericSchema> = {
     ),
   ),
   duration,
-  moment: localMoment,
-  deadline,
+  moment: momentOrDuration,
   needs: v.pipe(v.string(), v.transform(parseNeeds)),
   "off switch": v.pipe(
     v.boolean(),

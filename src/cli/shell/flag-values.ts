@@ -52,7 +52,7 @@ export const localMoment = v.pipe(
 );
 
 /** The same, or a duration such as 6h in milliseconds, which the database adds to its time. */
-export const deadline = v.lazy((text) =>
+export const momentOrDuration = v.lazy((text) =>
   typeof text === "string" && durationNamed(text) !== null
     ? v.pipe(
         v.string(),

@@ -38,14 +38,14 @@ test("--run-at takes times as people write them, and says when the jobs start", 
     const run = await cli.run("post", "fn.ts#quick", "--each", "1", "--run-at", time);
     expect(run).toMatchObject({ code: 0 });
     const at = /^--run-at .*: the jobs start at \d{4}-\d\d-\d\dT.*Z$/m;
-    if (time.startsWith("2999")) expect(run.err).toBe("");
+    if (/^(2999|\+)/.test(time)) expect(run.err).toBe("");
     else expect(run.err).toMatch(at);
   }
   const rows = await db.sql`select run_at > now() as later from pdoflow.posting`;
   expect(rows.map(({ later }) => later)).toEqual([true, true, true, true]);
   const [hour] = await db.sql`
-    select run_at - now() between '59 min' and '60 min' as is_right from pdoflow.posting where id = 1`;
-  expect(hour).toEqual({ isRight: true });
+    select run_at - posted_at = '1 hour' as is_right from pdoflow.posting where id = 1`;
+  expect(hour).toEqual({ isRight: true }); // by the clock of the server, not by this machine's
   const wrong = await cli.run("post", "fn.ts#quick", "--each", "1", "--run-at", "soon");
   expect(wrong).toMatchObject({ code: 2 });
   expect(wrong.err).toContain("expected a time such as +1h, 02:00, tomorrow 02:00, 2026-01-01");

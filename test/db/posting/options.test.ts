@@ -116,7 +116,7 @@ function storedOf(name: OptionName, stored: Record<string, unknown>): unknown {
 }
 
 function expected(name: OptionName, value: unknown): unknown {
-  if ((name === "deadline" || name === "startBy") && typeof value === "number") {
+  if (["runAt", "deadline", "startBy"].includes(name) && typeof value === "number") {
     return expect.stringMatching(/^20[2-9]\d-/);
   }
   const isPast = name === "runAt" && String(value) < "2020";

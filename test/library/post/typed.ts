@@ -124,8 +124,8 @@ export async function refusedElsewhere() {
   await postWork(quiet, [[]], { maxAttempts: 1 });
   // @ts-expect-error: a promise of lists
   await postWork(sum, Promise.resolve([[1]]));
-  // @ts-expect-error: a moment that is a number
-  await postWork(quiet, [[]], [], { runAt: 5 });
+  // @ts-expect-error: a moment that is a boolean
+  await postWork(quiet, [[]], [], { runAt: true });
   // @ts-expect-error: a value of another type
   await new Value("count", 0).set("a");
   // @ts-expect-error: a value that becomes one of another type
