@@ -1,4 +1,4 @@
 import { testLarge } from "./large-arguments.ts";
 
 // The pool itself has about 65 MiB, and the arguments are in its memory three times.
-testLarge(32, 2, 1, 200);
+testLarge(8, 2, 1, 120);

@@ -17,5 +17,4 @@ test("arguments of more than 64 MiB are refused with the job's number, and nothi
     message: expect.stringContaining("Job 1: its arguments are 64.0 MiB, the limit is 64 MiB"),
   });
   expect(await db.sql`select from pdoflow.posting`).toHaveLength(0);
-  await postWork(anything, [[large.slice(100)]], [], options);
 });
