@@ -9,12 +9,14 @@ test.each([
     ["test/fuzz/parsers.test.ts", "test/pool/wire/hostile-messages.test.ts"],
   ],
   [
-    "sweeps and postings that wait are as expected for ten times as many cases",
+    "the queue, sweeps, waiting postings and odd values do as expected in ten times as many cases",
     10,
     [
+      "test/db/roles/injection.test.ts",
       "test/db/posting/sweeps.test.ts",
       "test/library/post/product.test.ts",
       "test/db/model/edges.test.ts",
+      "test/db/model/model.test.ts",
     ],
   ],
 ])(

@@ -3,6 +3,7 @@
 // elsewhere. breaks.slow.test.ts shows that it finds faults.
 import { expect, test } from "bun:test";
 
+import { fuzzTimes } from "../../fuzz-times.ts";
 import {
   commit,
   findDeadlocksSoon,
@@ -20,7 +21,7 @@ import { brokenInvariants } from "../invariants.ts";
 import { breaks, brokenText } from "./breaks.ts";
 import { ModelRuns } from "./runs.ts";
 
-const suiteMs = 8_000;
+const suiteMs = 4_000 * fuzzTimes;
 const runsAtOnce = 5;
 const longest = Number(process.env["PDOFLOW_TEST_MODEL_RUNS"] ?? 0);
 const firstSeed = Number(process.env["PDOFLOW_TEST_MODEL_SEED"] ?? 1);

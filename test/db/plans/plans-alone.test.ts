@@ -23,9 +23,9 @@ test.each([
   ["without", false],
 ])("a job costs the same if there is only one posting, %s", async (_, isAnalyzed) => {
   await using alone = await freshQueue();
-  const id = await postJobs(alone, 50_000, { perBlock: 5 });
+  const id = await postJobs(alone, 10_000, { perBlock: 5 });
   const pool = await newPool(alone);
-  await record(alone, pool, jobsOf(await take(alone, pool, { cap: 20_000 })));
+  await record(alone, pool, jobsOf(await take(alone, pool, { cap: 6_000 })));
   if (isAnalyzed) await alone.sql`vacuum analyze`;
   await using tx = connect(alone.target, { connections: 1 });
   await tx.sql`begin`;

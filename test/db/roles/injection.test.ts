@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { type Db, errorCode } from "../../../src/db/connection/connect.ts";
+import { fuzzTimes } from "../../fuzz-times.ts";
 import { newPool, nth, postJobs } from "../engine.ts";
 import { type Roles, withRoles } from "./roles.ts";
 
@@ -182,7 +183,7 @@ test("odd values are refused or change nothing of others, and break nothing", as
   const codes = new Map<string, number>();
   let calls = 0;
   for (const { name, types } of callable) {
-    for (let n = 0; n < 60; n++, calls++) {
+    for (let n = 0; n < 25 * fuzzTimes; n++, calls++) {
       const text = `select pdoflow.${name}(${types.map(pick).join(", ")})`;
       try {
         await eve.sql.unsafe(text);
@@ -196,11 +197,11 @@ test("odd values are refused or change nothing of others, and break nothing", as
       }
     }
   }
-  expect(calls).toBeGreaterThan(900);
+  expect(calls).toBeGreaterThan(900 * fuzzTimes);
   expect(codes.get("42501") ?? 0).toBeGreaterThan(5);
   expect(codes.get("PF002") ?? 0).toBeGreaterThan(10);
   expect(await adas()).toBe(before);
   // And the queue goes on.
   await roles.db.sql`select pdoflow.pool_rescue()`;
   expect(await postJobs(roles.db, 1)).toBeGreaterThan(id);
-}, 60_000);
+}, 1_500_000);

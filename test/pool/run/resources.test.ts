@@ -84,14 +84,14 @@ test("shares of gpus add up to whole ones, beside jobs that take one or two", as
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await cli.write("train.ts", journaling);
-  await post(cli, times(8, 30), "--needs", "gpu=0.5,cpus=0.25");
-  await post(cli, times(4, 30), "--needs", "gpu=2");
-  await post(cli, times(6, 30), "--needs", "gpu=0.3");
-  await post(cli, times(6, 30), "--needs", "gpu=1");
+  await post(cli, times(4, 30), "--needs", "gpu=0.5,cpus=0.25");
+  await post(cli, times(2, 30), "--needs", "gpu=2");
+  await post(cli, times(4, 30), "--needs", "gpu=0.3");
+  await post(cli, times(3, 30), "--needs", "gpu=1");
   const pool = await cli.run("pool", "--once", "-j", "8", "--resource", "gpu=a,b");
   expect(pool).toMatchObject({ code: 0 });
   expect(mostAtOnce(cli)).toEqual({ a: 1, b: 1 });
-  expect(journal(cli)).toHaveLength(2 * 24);
+  expect(journal(cli)).toHaveLength(2 * 13);
 });
 
 test("a job and its commands see their share", async () => {

@@ -64,16 +64,17 @@ test("a hundred refused postings of 100 jobs are in the way of none that is allo
   expect((await states(db))[good - 1]).toEqual(["finished", 1, false]);
 });
 
-test.each(["!jobs/**#*", "/etc/**#*", "jobs/**", "#main", "a b#c", ""])(
-  "%j is no pattern for --allow",
-  async (pattern) => {
-    await using db = await freshDatabase();
-    using cli = await openAllow(db);
+test("other words are no patterns for --allow", async () => {
+  await using db = await freshDatabase();
+  using cli = await openAllow(db);
+  for (const pattern of ["!jobs/**#*", "/etc/**#*", "jobs/**", "#main", "a b#c", ""]) {
     const pool = await cli.run("pool", "--once", "--allow", pattern);
-    expect(pool.code).toBe(2);
-    expect(pool.err).toContain("expected patterns of entry points");
-  },
-);
+    expect({ pattern, ...pool }).toMatchObject({
+      ...{ pattern, code: 2 },
+      err: expect.stringContaining("expected patterns of entry points"),
+    });
+  }
+});
 
 test("a pattern also matches packages", async () => {
   await using db = await freshDatabase();
