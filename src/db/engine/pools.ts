@@ -65,8 +65,10 @@ export async function sendHeartbeat(
   running: readonly RunningJob[],
   listens = false,
 ): Promise<Beat> {
+  // As JSON: an array would arrive as a text (array.ts).
   const [row] = await sql<Beat[]>`
-    select * from ${schema}.pool_heartbeat(
+    select is_up, is_draining, slots, to_json(followed) as followed
+    from ${schema}.pool_heartbeat(
       ${poolId}, ${JSON.stringify(running)}::text::jsonb, ${listens})`;
   if (!isPooled) await sql`select ${schema}.listen()`;
   return row ?? { isUp: false, isDraining: false, slots: 0, followed: [] };

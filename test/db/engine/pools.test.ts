@@ -8,6 +8,7 @@ import {
   registerPool,
   endPool,
 } from "../../../src/db/engine/pools.ts";
+import { follow } from "../../../src/db/engine/follow.ts";
 import { releaseUnknown } from "../../../src/db/engine/release.ts";
 import { readPools } from "../../../src/db/read/snapshot.ts";
 import {
@@ -17,6 +18,7 @@ import {
   numberOf,
   openTransaction,
   postJobs,
+  postSingles,
   queueOfFile,
   record,
   recordPart,
@@ -76,6 +78,17 @@ test("O2: a heartbeat reports the running jobs, and the next one replaces that r
   expect(await running()).toEqual([{ posting: 42, seq: 7, attempt: 1 }]);
   await sendHeartbeat(db, pool, []);
   expect(await running()).toEqual([]);
+});
+
+test("a heartbeat returns the followed postings of running jobs, and an empty list if none is", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const [id = 0] = await postSingles(db, 1);
+  const job = { posting: id, seq: 0, attempt: 1 };
+  expect(await sendHeartbeat(db, pool, [job])).toMatchObject({ followed: [] });
+  await follow(db, id);
+  expect(await sendHeartbeat(db, pool, [job])).toMatchObject({ followed: [id] });
+  expect(await sendHeartbeat(db, pool, [])).toMatchObject({ followed: [] });
 });
 
 test("O1: a pool that was lost learns it from its next beat, and stays lost", async () => {
