@@ -54,10 +54,12 @@ begin
 end $$;
 
 -- Records a heartbeat. Checks the form of p_running, because another pool reads it when it rescues
--- this one. slots is the sum over the pools that claim the same jobs (O8) and had a heartbeat in
--- the last minute.
+-- this one. pools, slots and waiting are of the pools that claim the same jobs (count_pools).
 create function pdoflow.pool_heartbeat(p_pool bigint, p_running jsonb, p_listens boolean)
-returns table (is_up boolean, is_draining boolean, slots bigint, followed bigint[])
+returns table (
+  is_up boolean, is_draining boolean, slots bigint, followed bigint[], pools integer,
+  waiting integer
+)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -73,14 +75,12 @@ begin
   where id = p_pool and state in ('up', 'draining') returning state into v_state;
   return query
     select v_state is not null, coalesce(v_state = 'draining', false),
-           coalesce(sum(p.slots), 0)::bigint,
+           c.slots,
            array(select f.posting_id from pdoflow.followed f
                  where f.until > now() and f.posting_id in (
-                   select (j.value ->> 'posting')::bigint from jsonb_array_elements(p_running) j))
-    from pdoflow.pool p
-    where id = p_pool or (
-      state = 'up' and (serves_all or role = pdoflow.caller())
-      and heartbeat_at > clock_timestamp() - least(heartbeat_timeout_ms, 60000) * interval '1 ms');
+                   select (j.value ->> 'posting')::bigint from jsonb_array_elements(p_running) j)),
+           c.pools, c.waiting
+    from pdoflow.count_pools(p_pool) c;
 end $$;
 
 -- As results_page, for a job of p_posting, which gathers, from index p_first of the upstream on.

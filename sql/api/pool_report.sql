@@ -3,7 +3,7 @@
 -- Adds the report of a pool. Returns how long the jobs of its sample had waited when they started:
 -- counts as in p_durations, and the sum in ms. They wait from their posting, its start (P8) and the
 -- last edge that it met, whichever is latest. Jobs that follow others element by element (E1) do
--- not count: when each of them could start is not stored.
+-- not count: when each of them could start is not stored. Its commit does not wait for the disk.
 --   p_now        {"busy": 2, "free": {"cpus": 3}}: pool.busy and pool.free
 --   p_recent     the number of attempts that ended in each of the last 60 seconds
 --   p_ended      {"done": 3, "failed": 1, "retried": 0}: attempts since the last report
@@ -26,6 +26,7 @@ declare
   v_retried integer := p_ended ->> 'retried';
 begin
   perform pdoflow.require_pool(p_pool);
+  perform set_config('synchronous_commit', 'off', true);
   if greatest(cardinality(p_recent), cardinality(p_durations), cardinality(p_limits_ms)) > 60
      or greatest(cardinality(p_postings), cardinality(p_ages_us)) > 10000 then
     raise exception 'expected the counts of a minute and a sample of starts, found more'

@@ -10,16 +10,17 @@ begin
 end $$;
 
 -- Wakes waiting pools for the jobs of a posting; of several postings if p_posting is null. The
--- payload is the posting, and " 1" if it is new and has one job. Call this last in a transaction.
--- It sends nothing if no pool waits, because NOTIFY takes a lock on the whole database at commit
+-- payload is the posting, its number of jobs, and its route. Call this last in a transaction. It
+-- sends nothing if no pool waits, because NOTIFY takes a lock on the whole database at commit
 -- (rule 8). A pool that starts to listen at this moment checks once more after that, and soon
 -- again.
-create function pdoflow.wake(p_posting bigint, p_is_single boolean default false) returns void
-language plpgsql as $$
+create function pdoflow.wake(p_posting bigint) returns void
+language plpgsql set jit = off set enable_seqscan = off as $$
 begin
   if exists (select from pdoflow.pool where state in ('up', 'draining') and listens) then
-    perform pg_notify('pdoflow.posted',
-                      concat(p_posting, case when p_is_single then ' 1' end));
+    perform pg_notify('pdoflow.posted', coalesce((
+      select concat_ws(' ', id, job_count, route_id) from pdoflow.posting where id = p_posting),
+      ''));
   end if;
 end $$;
 

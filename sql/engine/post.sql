@@ -273,5 +273,5 @@ begin
       v.id, coalesce(p_options ->> 'osUser', ''), pdoflow.project_option(p_options),
       p_options ->> 'jobKey');
   end if;
-  perform pdoflow.wake(v.id, v.job_count = 1);
+  perform pdoflow.wake(v.id);
 end $$;

@@ -63,3 +63,5 @@ comment on column pdoflow.pool.recent is
 'Number of attempts that ended in each of the 60 seconds before the last heartbeat, oldest first.';
 -- Serves: heartbeats and rescue, the pools that should be alive.
 create index pool_alive on pdoflow.pool (id) where state in ('up', 'draining');
+-- Serves: posting, whether a pool waits (O5). Of a thousand busy pools none is read.
+create index pool_waiting on pdoflow.pool (id) where listens and state in ('up', 'draining');

@@ -3,6 +3,7 @@ import type { Target } from "../db/settings/target.ts";
 import type { LiveOutput } from "../db/engine/follow.ts";
 import { type Beat, isPoolGone } from "../db/engine/pools.ts";
 import { readDepth } from "../db/read/lists.ts";
+import { alone } from "../domain/crowd.ts";
 import { deferred } from "../domain/node-20.ts";
 import { messageOf } from "../domain/errors.ts";
 import { Children } from "./children.ts";
@@ -54,6 +55,7 @@ export class Pool {
   /** Settles when the jobs have ended that were given time to end. */
   #ending = Promise.resolve();
   #workersOfAllPools: number;
+  #crowd = alone;
   #noWorkers: NoWorkers | null = null;
   readonly #housekeeper: Housekeeper;
   #checkTimer: NodeJS.Timeout | undefined;
@@ -61,13 +63,13 @@ export class Pool {
   readonly #stopping = deferred<void>();
   readonly #killed = deferred<void>();
 
-  private constructor(target: Target, options: PoolOptions) {
+  private constructor(target: Target, options: PoolOptions, open: typeof openLinks) {
     const { log } = options;
     this.#options = options;
     this.#stopping.promise.catch(() => {}); // `finished`, perhaps called later, throws it
     this.#workersOfAllPools = options.maxWorkers;
     this.#lifetime = new Lifetime(performance.now(), options);
-    this.#links = openLinks(target, options.heartbeatTimeoutMs, {
+    this.#links = open(target, options.heartbeatTimeoutMs, {
       onNotify: (channel, payload) => this.#onNotify(channel, payload),
       onMoved: () => this.#onMoved(),
     });
@@ -106,6 +108,7 @@ export class Pool {
       {
         session: () => (this.#state === "running" && this.#mayClaim ? this.#session : null),
         room: () => this.#room,
+        crowd: () => this.#crowd,
         isQuiet: () => this.#runner.isIdle && this.#session?.recorder.isIdle === true,
         onNews: () => options.codeWatch.begin(),
         onJobs: async (session, runs, unread) => {
@@ -120,9 +123,12 @@ export class Pool {
     );
   }
 
-  /** Registers a pool, starts its workers, and begins to claim. */
-  static async start(target: Target, options: PoolOptions): Promise<Pool> {
-    const pool = new Pool(target, options);
+  /**
+   * Registers a pool, starts its workers, and begins to claim. `open` opens its connections; pools
+   * of one process may share some.
+   */
+  static async start(target: Target, options: PoolOptions, open = openLinks): Promise<Pool> {
+    const pool = new Pool(target, options, open);
     try {
       await pool.#openSession();
     } catch (error) {
@@ -282,7 +288,8 @@ export class Pool {
     this.#claims.wake();
   }
 
-  #onBeat(session: Session, { slots, isDraining }: Beat): void {
+  #onBeat(session: Session, { slots, pools, waiting, isDraining }: Beat): void {
+    this.#crowd = { pools, waiting };
     this.#workersOfAllPools = Math.max(slots, this.#options.maxWorkers);
     if (isDraining) this.drain("it was asked to drain");
     if (this.#on("answered")) void this.#attempt(() => this.#recover(session));
@@ -360,7 +367,7 @@ export class Pool {
     else if (channel.endsWith(".settle")) {
       const ended = payload.split(" ").map(Number);
       void this.#attempt(async () => await this.#session?.settler.settle(ended));
-    } else this.#claims.wake(payload);
+    } else this.#claims.notify(payload);
   }
 
   /** A posting or this pool was changed: perhaps paused, cancelled or drained. */

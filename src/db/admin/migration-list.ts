@@ -28,6 +28,7 @@ import failureTable from "../../../sql/tables/failure.sql" with { type: "text" }
 import tallyTable from "../../../sql/tables/tally.sql" with { type: "text" };
 import usageHourTable from "../../../sql/tables/usage_hour.sql" with { type: "text" };
 import profileTable from "../../../sql/tables/profile.sql" with { type: "text" };
+import censusTable from "../../../sql/tables/census.sql" with { type: "text" };
 import followedTable from "../../../sql/tables/followed.sql" with { type: "text" };
 import liveOutputTable from "../../../sql/tables/live_output.sql" with { type: "text" };
 import notifyEngine from "../../../sql/engine/notify.sql" with { type: "text" };
@@ -63,6 +64,7 @@ import elementEngine from "../../../sql/engine/element.sql" with { type: "text" 
 import failuresEngine from "../../../sql/engine/failures.sql" with { type: "text" };
 import finishEngine from "../../../sql/engine/finish.sql" with { type: "text" };
 import releaseEngine from "../../../sql/engine/release.sql" with { type: "text" };
+import censusEngine from "../../../sql/engine/census.sql" with { type: "text" };
 import rescueEngine from "../../../sql/engine/rescue.sql" with { type: "text" };
 import controlEngine from "../../../sql/engine/control.sql" with { type: "text" };
 import retryByHandEngine from "../../../sql/engine/retry_by_hand.sql" with { type: "text" };
@@ -118,6 +120,7 @@ const baseline = [
   usageHourTable,
   profileTable,
   followedTable,
+  censusTable,
   liveOutputTable,
   notifyEngine,
   optionsEngine,
@@ -153,6 +156,7 @@ const baseline = [
   finishEngine,
   releaseEngine,
   rescueEngine,
+  censusEngine,
   controlEngine,
   retryByHandEngine,
   pruneEngine,

@@ -49,6 +49,9 @@ export interface Beat {
   isDraining: boolean;
   /** The slots of all pools that are alive, this one included. */
   slots: number;
+  /** The number of these pools, and how many of them wait for postings. */
+  pools: number;
+  waiting: number;
   /** The followed postings (follow.ts) among those of its running jobs. */
   followed: number[];
 }
@@ -67,11 +70,11 @@ export async function sendHeartbeat(
 ): Promise<Beat> {
   // As JSON: an array would arrive as a text (array.ts).
   const [row] = await sql<Beat[]>`
-    select is_up, is_draining, slots, to_json(followed) as followed
+    select is_up, is_draining, slots, to_json(followed) as followed, pools, waiting
     from ${schema}.pool_heartbeat(
       ${poolId}, ${JSON.stringify(running)}::text::jsonb, ${listens})`;
   if (!isPooled) await sql`select ${schema}.listen()`;
-  return row ?? { isUp: false, isDraining: false, slots: 0, followed: [] };
+  return row ?? { isUp: false, isDraining: false, slots: 0, pools: 0, waiting: 0, followed: [] };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { JobsGone } from "../../db/engine/job-arguments.ts";
+import { type Crowd, looksOut, pollPauseMs, turnMs } from "../../domain/crowd.ts";
 import type { ClaimedJobs, News, Room } from "./claimer.ts";
 import type { ClaimFinding } from "./meter.ts";
 import type { JobRun } from "../wire/leased-job.ts";
@@ -18,6 +19,8 @@ export interface ClaimLoopListener {
   /** The session to claim for; null while nothing should be claimed. */
   session(): Session | null;
   room(): Room;
+  /** The pools that claim the same jobs. */
+  crowd(): Crowd;
   /** The pool has no job, and no outcome waits to be recorded. */
   isQuiet(): boolean;
   /** A claim of postings of which the pool was notified begins. */
@@ -31,8 +34,6 @@ export interface ClaimLoopListener {
   onError(error: unknown): void;
 }
 
-/** Polling is the truth, a notification a hint (rule 8). */
-const pollMs = 2_000;
 const againMs = 500;
 /** How soon to claim again after a report that this pool waits, for posters that missed it. */
 const soonMs = 100;
@@ -63,8 +64,10 @@ export class ClaimLoop {
   #hasJustReported = false;
   /** Woken while a claim was under way, which may have missed the new jobs. */
   #isWoken = false;
+  /** There was a notification of which it does not know the posting. */
+  #isMissed = false;
   /** The postings of which it was notified since the last claim began. */
-  #notified = new Map<number, { isSingle: boolean }>();
+  #notified = new Map<number, { jobs: number | null; routeId: number | null }>();
   /**
    * Set if the last claim found nothing, and every later posting will be notified: until when the
    * pool need not claim unless it is woken (performance clock).
@@ -74,8 +77,8 @@ export class ClaimLoop {
   constructor(listener: ClaimLoopListener, { isOnce }: { isOnce: () => boolean }) {
     this.#listener = listener;
     this.#isOnce = isOnce;
-    // With some randomness, so that many idle pools do not all claim at the same moment.
-    this.#longestMs = () => (isOnce() ? 50 : pollMs * (0.75 + Math.random() / 2));
+    // Polling is the truth, a notification a hint (rule 8).
+    this.#longestMs = () => (isOnce() ? 50 : pollPauseMs(listener.crowd(), Math.random()));
   }
 
   /** Claims if there is room, unless nothing could be claimed a moment ago. */
@@ -100,13 +103,34 @@ export class ClaimLoop {
       });
   }
 
-  /** There may be new jobs: claims now. Of a posting, its id, and " 1" if it has one job. */
-  wake(posting = ""): void {
-    const [id, jobs] = posting.split(" ").map(Number);
+  /** There may be new jobs: claims now. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#wake();
+  }
+
+  /**
+   * There may be new jobs of a posting: claims when its turn has come. The payload of the
+   * notification has the posting, its number of jobs and its route, or less if these are unknown.
+   */
+  notify(payload: string): void {
+    const [id, jobs = null, routeId = null] = payload.split(" ").map(Number);
+    const isMissed = !id || this.#notified.size >= notifiedMax;
+    if (isMissed) this.#isMissed = true;
+    else this.#notified.set(id, { jobs, routeId });
+    const turnAt = performance.now() + this.#turnMs(isMissed ? null : jobs);
+    if (turnAt <= performance.now()) this.#wake();
+    else if (turnAt < this.#nothingUntil) this.#sleepUntil(turnAt, () => this.#wake());
+  }
+
+  #wake(): void {
     this.#nothingUntil = 0;
-    if (!id || this.#notified.size >= notifiedMax) this.#isWoken = true;
-    else this.#notified.set(id, { isSingle: jobs === 1 });
     this.next();
+  }
+
+  /** How long to leave jobs to other pools that wait. */
+  #turnMs(jobs: number | null): number {
+    return this.#isOnce() ? 0 : turnMs(this.#listener.crowd(), jobs, Math.random());
   }
 
   /** Whether the last claim found nothing, and the loop waits for notifications. */
@@ -131,9 +155,10 @@ export class ClaimLoop {
     const settled = session.settler.counts.ended;
     if (session.mayHaveFinishedInVain(performance.now())) this.#mayHaveUnknown = true;
     if (this.#mayHaveUnknown) this.#mayHaveUnknown = !(await session.releaseUnknown());
-    const quietUntil = this.#isWoken ? null : this.#quietUntil;
+    const quietUntil = this.#isWoken || this.#isMissed ? null : this.#quietUntil;
     const notified = this.#notified;
     this.#isWoken = false;
+    this.#isMissed = false;
     this.#notified = new Map();
     // Outcomes are recorded on another connection: this claim may miss a retry that one of them
     // creates meanwhile.
@@ -149,6 +174,10 @@ export class ClaimLoop {
     }
     for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
     if (runs.length === 0) {
+      if (quietUntil !== null && !hasSkipped && this.#mayLeave(session, notified)) {
+        this.#keepQuiet(session, quietUntil);
+        if (this.#quietUntil !== null) return;
+      }
       return await this.#rest(session, { room, hasSkipped, wasQuiet, settled });
     }
     await this.#listener.onJobs(session, runs, unread);
@@ -159,12 +188,17 @@ export class ClaimLoop {
     if (hasAll && quietUntil !== null) this.#keepQuiet(session, quietUntil);
   }
 
+  /** Others have claimed what it was notified of, and enough pools look for anything else. */
+  #mayLeave({ claimer }: Session, news: News): boolean {
+    return claimer.knows(news) && !looksOut(this.#listener.crowd(), Math.random());
+  }
+
   /** It has claimed all that it was notified of: waits on, without a claim that finds nothing. */
   #keepQuiet({ heartbeat }: Session, until: number): void {
     const mayMissNews = !heartbeat.hasReportedWaiting || performance.now() >= until;
-    if (this.#isWoken || this.#notified.size > 0 || mayMissNews) return; // and claims again
+    if (this.#hasNews || mayMissNews) return; // and claims again
     this.#quietUntil = until;
-    this.#nothingUntil = until;
+    this.#sleepUntil(until, () => this.wake());
   }
 
   /** Null if jobs of the claim are gone: stops their posting; the next claim releases the rest. */
@@ -205,19 +239,29 @@ export class ClaimLoop {
       if (wasQuiet) this.#listener.onNothingLeft();
       else if (this.#listener.isQuiet()) return; // and claims again
     }
-    if (this.#isWoken || this.#notified.size > 0) return; // and claims again
+    if (this.#hasNews) return; // and claims again
     // Meanwhile a heartbeat may have reported that the pool is busy: then nobody would notify it.
     if (isWaiting && !session.heartbeat.hasReportedWaiting) return;
     const longestMs = this.#hasJustReported ? soonMs : this.#longestMs();
     this.#hasJustReported = false;
-    this.#pause(Math.min(nextMs ?? longestMs, startMs ?? longestMs, longestMs));
+    // Others that wait know of the same retry or start.
+    const knownMs = Math.min(nextMs ?? Infinity, startMs ?? Infinity) + this.#turnMs(1);
+    this.#pause(Math.min(knownMs, longestMs));
     if (isWaiting && !hasSkipped && !this.#isOnce()) this.#quietUntil = this.#nothingUntil;
   }
 
   #pause(ms: number): void {
-    this.#nothingUntil = performance.now() + ms;
+    this.#sleepUntil(performance.now() + ms, () => this.wake());
+  }
+
+  #sleepUntil(at: number, then: () => void): void {
+    this.#nothingUntil = at;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.wake(), ms);
+    this.#timer = setTimeout(then, Math.max(at - performance.now(), 0));
+  }
+
+  get #hasNews(): boolean {
+    return this.#isWoken || this.#isMissed || this.#notified.size > 0;
   }
 }
 

@@ -60,8 +60,8 @@ export interface Room {
   resources: Resources | null;
 }
 
-/** New postings, by id: whether a posting has only one job, as far as is known. */
-export type News = ReadonlyMap<number, { isSingle: boolean }>;
+/** New postings, by id: their jobs and their routes, as far as is known. */
+export type News = ReadonlyMap<number, { jobs: number | null; routeId: number | null }>;
 
 /** The result of one claim. */
 export interface ClaimedJobs extends ReadJobs {
@@ -280,8 +280,8 @@ export class Claimer {
   #singleOf(news: News | null): number | null {
     const [first] = news ?? [];
     if (news?.size !== 1 || !first || this.chosen !== null) return null;
-    const [id, { isSingle }] = first;
-    return isSingle && !this.#skipped.includes(id) ? id : null;
+    const [id, { jobs }] = first;
+    return jobs === 1 && !this.#skipped.includes(id) ? id : null;
   }
 
   /** Claims from the positions on, or from the start if there is nothing. */
@@ -342,6 +342,12 @@ export class Claimer {
     await this.#link.ask((db) => startDue(db));
     const untilAt = performance.now() + firingMs;
     while ((await this.#link.ask((db) => fireDue(db))) && performance.now() < untilAt);
+  }
+
+  /** Whether the routes of all these postings were known when it claimed. */
+  knows(news: News): boolean {
+    const known = new Set(this.#routes.map(({ id }) => id));
+    return [...news.values()].every(({ routeId }) => routeId !== null && known.has(routeId));
   }
 
   /** The routes that it claims of. */

@@ -9,6 +9,7 @@ import {
   reportRunning,
   type RunningJob,
 } from "../../db/engine/pools.ts";
+import { keepsHouse } from "../../domain/crowd.ts";
 import { type RescuedPool, rescuePools } from "../../db/engine/rescue.ts";
 import { fireDue, startDue } from "../../db/engine/starts.ts";
 import type { Link } from "../link/link.ts";
@@ -184,6 +185,7 @@ export class Heartbeat {
     // Urgent heartbeats come up to four times a second.
     if (sentAt < this.#keptHouseAt + this.#pauseMs * 0.9) return;
     this.#keptHouseAt = sentAt;
+    if (!keepsHouse(answer, Math.random())) return;
     const lost = await this.#link.ask((db) => rescuePools(db));
     for (const pool of lost) this.#listener.onRescue(pool);
     await this.#link.ask((db) => foldProgress(db));

@@ -157,6 +157,28 @@ test("a beat counts the slots of the pools that are alive", async () => {
   expect(await sendHeartbeat(db, mine, [])).toMatchObject({ isUp: true, slots: 2 });
 });
 
+test("many pools are counted once a second, and few in each heartbeat", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const addPools = (count: number) => db.sql`
+    insert into pdoflow.pool (host, pid, version, os_user, slots, listens)
+    select 'h', 1, '0', 'ada', 2, true from generate_series(1, ${count}::integer)`;
+  await addPools(50);
+  expect(await sendHeartbeat(db, pool, [])).toMatchObject({ pools: 51, slots: 101, waiting: 50 });
+  await addPools(50);
+  expect(await sendHeartbeat(db, pool, [])).toMatchObject({ pools: 101, slots: 201, waiting: 100 });
+  await addPools(50);
+  expect(await sendHeartbeat(db, pool, [])).toMatchObject({ pools: 101, slots: 201 });
+  const age = (interval: string) => db.sql`
+    update pdoflow.census set counted_at = now() - ${interval}::interval`;
+  await age("2 s");
+  expect(await sendHeartbeat(db, pool, [])).toMatchObject({ pools: 151, slots: 301 });
+  await db.sql`update pdoflow.pool set state = 'stopped' where host = 'h'`;
+  await age("2 s");
+  expect(await sendHeartbeat(db, pool, [])).toMatchObject({ pools: 1, slots: 1, waiting: 0 });
+  expect(await db.sql`select from pdoflow.census`).toHaveLength(0);
+});
+
 test("a pool counts itself, though its beat before was long ago", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);

@@ -31,7 +31,7 @@ test("O5: a waiting pool is notified once for each posting", async () => {
   await using db = await freshQueue();
   await markListening(db, await newPool(db));
   await newPool(db);
-  expect(await heard(db, () => postJobs(db, 3))).toEqual(["1"]);
+  expect(await heard(db, () => postJobs(db, 3))).toEqual([expect.stringMatching(/^1 3 \d+$/)]);
 });
 
 test("O5: a beat says that it does not wait any more", async () => {
@@ -41,7 +41,7 @@ test("O5: a beat says that it does not wait any more", async () => {
   await sendHeartbeat(db, pool, [], false);
   expect(await heard(db, () => postJobs(db, 1))).toEqual([]);
   await sendHeartbeat(db, pool, [], true);
-  expect(await heard(db, () => postJobs(db, 1))).toEqual(["2 1"]);
+  expect(await heard(db, () => postJobs(db, 1))).toEqual([expect.stringMatching(/^2 1 \d+$/)]);
 });
 
 test("O5: a pool that is lost does not count", async () => {

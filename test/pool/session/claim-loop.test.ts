@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { alone } from "../../../src/domain/crowd.ts";
 import { deferred } from "../../../src/domain/node-20.ts";
 import { ClaimLoop, type ClaimLoopListener } from "../../../src/pool/session/claim-loop.ts";
 import { Meter } from "../../../src/pool/session/meter.ts";
@@ -36,13 +37,14 @@ async function openLoop({ db }: TestDatabase, { isOnce, listener, onStatement }:
   };
   const target = { ...db.target, onStatement: onAnswer };
   const links = openLinks(target, pool.heartbeatTimeoutMs, {
-    onNotify: (_channel, payload) => loop.wake(payload),
+    onNotify: (_channel, payload) => loop.notify(payload),
     onMoved: () => {},
   });
   const loop: ClaimLoop = new ClaimLoop(
     {
       session: () => session,
       room: () => oneIdle,
+      crowd: () => alone,
       isQuiet: () => true,
       onJobs: async () => {},
       ...{ onNews: () => {}, onNothingLeft: () => {}, onClaimed: () => {} },
@@ -150,7 +152,7 @@ test("a pool that is notified during a claim claims again before it waits", asyn
   const listener: Partial<ClaimLoopListener> = {
     onJobs: async (_session, jobs) => {
       taken.push(...jobs.map(({ posting }) => posting.id));
-      if (taken.length === 2) open.loop.wake(String(await postJobs(db.db, 1)));
+      if (taken.length === 2) open.loop.notify(String(await postJobs(db.db, 1)));
     },
   };
   await using open = await openLoop(db, { listener });
