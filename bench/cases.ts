@@ -1,6 +1,8 @@
 import type { Case } from "./case.ts";
 import { claimFlat } from "./cases/claim-flat.ts";
+import { cluster, clusterLargest } from "./cases/cluster.ts";
 import { commands } from "./cases/commands.ts";
+import { distance } from "./cases/distance.ts";
 import { drainKept } from "./cases/drain-kept.ts";
 import { drain } from "./cases/drain.ts";
 import { flowElements } from "./cases/flow-elements.ts";
@@ -15,6 +17,7 @@ import { overhead } from "./cases/overhead.ts";
 import { pools } from "./cases/pools.ts";
 import { postFile } from "./cases/post-file.ts";
 import { postBun, postNode } from "./cases/posting.ts";
+import { realPools } from "./cases/real-pools.ts";
 import { resources } from "./cases/resources.ts";
 import { schedules } from "./cases/schedules.ts";
 import { smallPostings } from "./cases/small-postings.ts";
@@ -40,4 +43,5 @@ export const cases: readonly Case[] = [
     uneven,
   ],
   ...[stages, schedules, memory, start, commands, tenMillion, hundredMillion],
+  ...[cluster, clusterLargest, realPools, distance],
 ];

@@ -1,5 +1,5 @@
-// Writes the figures of docs/performance.md and bench/NOTES.md, and the plot, from bench/results:
-// npm run docs.
+// Writes the figures of docs/performance.md, docs/scale.md and bench/NOTES.md, and the plots, from
+// bench/results: npm run docs.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -9,10 +9,21 @@ import { expectationTable } from "./expectations.ts";
 import { spreadOf } from "./measure.ts";
 import { plot } from "./plot.ts";
 import { boundText, type Check, figure, type Report, verdictOf } from "./result.ts";
+import {
+  clusterTable,
+  processTable,
+  scaleConditions,
+  scalePlot,
+  scaleResults,
+  simulationTable,
+} from "./scale-page.ts";
 
 const root = join(import.meta.dir, "..");
 const begin = "<!-- from bench/results -->";
 const beginExpectations = "<!-- from bench/results: what to expect -->";
+const beginConditions = "<!-- from bench/results: conditions -->";
+const beginSimulation = "<!-- from bench/results: simulation -->";
+const beginProcesses = "<!-- from bench/results: processes -->";
 const end = "<!-- end -->";
 
 /** The reports that are kept, in the order of their names. */
@@ -39,6 +50,23 @@ export function pages(reports: readonly Report[]): Record<string, string> {
     [performance]: withFigures(performance, figures),
     [notes]: withFigures(notes, { [begin]: table(reports) }),
     [join(root, "docs/performance.svg")]: plot(compared),
+    ...scalePages(reports),
+  };
+}
+
+function scalePages(reports: readonly Report[]): Record<string, string> {
+  const results = scaleResults(reports);
+  if (results === null) return {};
+  const page = join(root, "docs/scale.md");
+  const figures = {
+    [beginConditions]: scaleConditions(results),
+    [begin]: clusterTable(results),
+    [beginSimulation]: simulationTable(results),
+    [beginProcesses]: processTable(results),
+  };
+  return {
+    [page]: withFigures(page, figures),
+    [join(root, "docs/scale.svg")]: scalePlot(results),
   };
 }
 

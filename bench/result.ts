@@ -1,7 +1,8 @@
 // The results of a run of the bench: everything that is printed and plotted comes from here.
 import { spreadOf } from "./measure.ts";
 
-export type Unit = "jobs/s" | "ms" | "s" | "MB" | "x" | "%" | "count" | "bytes" | "µs";
+export type Unit =
+  "jobs/s" | "ms" | "s" | "MB" | "x" | "%" | "count" | "bytes" | "µs" | "cores" | "per second";
 
 /** What one contender reached, round by round. */
 export interface Series {
@@ -80,6 +81,7 @@ export function boundText({ bound, unit }: Check): string {
 export function figure(value: number, unit: Unit): string {
   if (!Number.isFinite(value)) return "none";
   if (unit === "jobs/s") return `${Math.round(value).toLocaleString("en")} jobs/s`;
+  if (unit === "per second") return `${Math.round(value).toLocaleString("en")} per second`;
   if (unit === "count") return Math.round(value).toLocaleString("en");
   if (unit === "%" || unit === "MB" || unit === "bytes") return `${value.toFixed(1)} ${unit}`;
   return `${value.toFixed(2)} ${unit}`;

@@ -34,11 +34,13 @@ export interface BenchServer extends AsyncDisposable {
 
 /**
  * Starts a PostgreSQL of its own in a new folder, with the durable settings of the embedded one: the
- * embedded one, or an installed one of another version.
+ * embedded one, or an installed one of another version. `settings` are those of postgresql.conf that
+ * differ.
  */
 export async function startServer(
   onProgress: (sentence: string) => void,
   version: number | null = null,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<BenchServer> {
   const folder = mkdtempSync("/tmp/pdoflow-bench-");
   chmodSync(folder, 0o755); // where we are root, the server is another user
@@ -60,6 +62,15 @@ export async function startServer(
     return db;
   };
   await ensureServer(place, { onProgress });
+  if (Object.keys(settings).length > 0) {
+    const first = connectTo(urlOf("pdoflow"));
+    for (const [name, value] of Object.entries(settings)) {
+      await first.sql.unsafe(`alter system set ${name} = '${value}'`);
+    }
+    await first.close();
+    await stopServer(place);
+    await ensureServer(place, { onProgress });
+  }
   const admin = connectTo(urlOf("pdoflow"));
   return {
     folder,

@@ -15,6 +15,8 @@ export interface Proxy extends AsyncDisposable {
   thaw(): void;
   /** Closes all connections. New ones get through. */
   cut(): void;
+  /** Closes one connection, chosen at random. */
+  cutOne(): void;
 }
 
 /**
@@ -22,10 +24,12 @@ export interface Proxy extends AsyncDisposable {
  *
  * @param url that of a TestDatabase: `postgres:///name?host=…&port=…`
  * @param onSent called with what a client sends, and with its connection
+ * @param delayMs how long each byte takes, in either direction
  */
 export async function openProxy(
   url: string,
   onSent: (bytes: Buffer, connection: object) => void = () => {},
+  delayMs = 0,
 ): Promise<Proxy> {
   const through = new URL(url.replace("postgres:///", "http://host/"));
   const port = through.searchParams.get("port") ?? "5432";
@@ -47,10 +51,12 @@ export async function openProxy(
         if (trigger !== null && bytes.includes(trigger)) isFrozen = true;
         if (from === client) onSent(bytes, client);
         isLost ||= isFrozen;
-        if (!isLost) to.write(bytes);
+        if (isLost) return;
+        if (delayMs === 0) to.write(bytes);
+        else setTimeout(() => to.writable && to.write(bytes), delayMs);
       });
       from.on("close", () => {
-        if (!isLost && !isFrozen) to.destroy();
+        if (!isLost && !isFrozen) setTimeout(() => to.destroy(), delayMs);
         pairs.delete(pair);
       });
       from.on("error", () => to.destroy());
@@ -71,6 +77,10 @@ export async function openProxy(
       trigger = null;
     },
     cut,
+    cutOne() {
+      const pair = [...pairs][Math.floor(Math.random() * pairs.size)];
+      for (const socket of pair ?? []) socket.destroy();
+    },
     async [Symbol.asyncDispose]() {
       cut();
       await new Promise((resolve) => server.close(resolve));
