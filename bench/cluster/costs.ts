@@ -44,7 +44,7 @@ export async function measureCosts(server: BenchServer, pools: number): Promise<
   await server.settle(database);
   const routes = (await readRoutes(db)).map(({ id }) => id);
   const report = {
-    ...{ busy: 16, done: 1, failed: 0, retried: 0, starts: [] },
+    ...{ busy: 16, free: {}, done: 1, failed: 0, retried: 0, starts: [], firsts: 0 },
     recent: Array.from({ length: minute }, () => 1),
     durations: [0, ...durationLimits.map(() => 0)],
   };

@@ -8,6 +8,8 @@ import type { Target } from "../../src/db/settings/target.ts";
 import type { SharedConnections } from "./shared-links.ts";
 
 export const slotsAPool = 16;
+/** So many start at a time, if the server is slow. */
+const startsAtOnce = 16;
 
 interface StartOptions {
   startMs: number;
@@ -17,7 +19,7 @@ interface StartOptions {
 
 /**
  * Real pools in this process, without connections of their own; their jobs are `run`, which only
- * waits. They start in `startMs`, so that their heartbeats are spread as those of a cluster.
+ * waits. They start in `startMs` or more, so that their heartbeats are spread as those of a cluster.
  */
 export async function startPools(
   target: Target,
@@ -27,9 +29,13 @@ export async function startPools(
   { startMs, heartbeatTimeoutMs, log }: StartOptions,
 ): Promise<Pool[]> {
   const load = () => Promise.resolve(run);
+  let starting = Promise.resolve();
   return await Promise.all(
     Array.from({ length: count }, async (_, index) => {
-      await sleep((index / count) * startMs);
+      const turn = starting;
+      const { promise: started, resolve } = Promise.withResolvers<void>();
+      if (index % startsAtOnce === 0) starting = started;
+      await Promise.all([turn, sleep((index / count) * startMs)]);
       return await Pool.start(
         target,
         {
@@ -40,7 +46,7 @@ export async function startPools(
             new InProcessRunner({ concurrency: slotsAPool, root: "/", load }, context),
         },
         shared.open,
-      );
+      ).finally(resolve);
     }),
   );
 }
