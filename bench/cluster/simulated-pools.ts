@@ -8,7 +8,7 @@ import type { Target } from "../../src/db/settings/target.ts";
 import type { SharedConnections } from "./shared-links.ts";
 
 export const slotsAPool = 16;
-/** So many start at a time, if the server is slow. */
+/** At most this number start at a time, if the server is slow. */
 const startsAtOnce = 16;
 
 interface StartOptions {

@@ -3,9 +3,9 @@
 create function pdoflow.census_lock() returns bigint language sql immutable as
 $$ select hashtextextended('pdoflow.census', 0) $$;
 
--- The pools that claim the same jobs as the pools of the caller (O8) and had a heartbeat in the last
--- minute: their number, their slots, and how many of them wait for postings. Includes p_pool. Up to
--- 100 pools are counted each time; of more, the numbers are up to a second old, or five if a
+-- The pools that claim the same jobs as the pools of the caller (O8) and had a heartbeat in the
+-- last minute: their number, their slots, and how many of them wait for postings. Includes p_pool.
+-- Up to 100 pools are counted each time; of more, the numbers are up to a second old, or five if a
 -- transaction that counts is slow.
 create function pdoflow.count_pools(
   p_pool bigint, out pools integer, out slots bigint, out waiting integer
