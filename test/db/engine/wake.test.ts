@@ -3,7 +3,9 @@ import { expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { sendHeartbeat, markListening } from "../../../src/db/engine/pools.ts";
-import { freshQueue, newPool, postJobs, rescue, silence } from "../engine.ts";
+import { newPool, postJobs, queueOfFile, rescue, silence } from "../engine.ts";
+
+const freshQueue = queueOfFile();
 
 /** The notifications on the channel of pools up to a mark that is sent at the end. */
 async function heard(db: Db, work: () => Promise<unknown>): Promise<string[]> {

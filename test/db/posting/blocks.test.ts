@@ -5,7 +5,9 @@ import type { Db } from "../../../src/db/connection/connect.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";
 import { readResults } from "../../../src/db/read/results.ts";
 import { brokenInvariants } from "../invariants.ts";
-import { freshQueue, newPool, postJobs, readLines, take } from "../engine.ts";
+import { newPool, postJobs, queueOfFile, readLines, take } from "../engine.ts";
+
+const freshQueue = queueOfFile();
 
 const posting = { entryPoint: "a.ts#f", priority: 0, osUser: "ada" };
 const post = (db: Db, args: readonly string[]) => insertPosting(db, posting, [{ args }], "test");
