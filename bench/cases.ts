@@ -10,6 +10,7 @@ import { footprint } from "./cases/footprint.ts";
 import { hundredMillion } from "./cases/hundred-million.ts";
 import { latency, latencyOlder } from "./cases/latency.ts";
 import { memory } from "./cases/memory.ts";
+import { observed } from "./cases/observed.ts";
 import { oldSnapshotClaims } from "./cases/old-snapshot-claims.ts";
 import { oldSnapshotPostings } from "./cases/old-snapshot-postings.ts";
 import { oldSnapshot } from "./cases/old-snapshot.ts";
@@ -33,6 +34,7 @@ export const cases: readonly Case[] = [
   ...[latency, latencyOlder],
   ...[
     footprint,
+    observed,
     oldSnapshot,
     oldSnapshotClaims,
     oldSnapshotPostings,

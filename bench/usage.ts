@@ -46,8 +46,12 @@ export interface PoolMicros {
 }
 
 /** Drains the queue with `pdoflow pool --once`; returns the CPU time of its processes. */
-export async function drainMicros({ url }: BenchDatabase, workers: number): Promise<PoolMicros> {
-  const options = ["--once", "--max-workers", String(workers), "--database", url];
+export async function drainMicros(
+  { url }: BenchDatabase,
+  workers: number,
+  more: readonly string[] = [],
+): Promise<PoolMicros> {
+  const options = ["--once", "--max-workers", String(workers), "--database", url, ...more];
   const child = Bun.spawn([binary, "pool", ...options], { cwd: root, stderr: "pipe" });
   let pool = 0;
   // The system only tells the sum of both after its end; what it used since the last look is lost.

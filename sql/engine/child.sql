@@ -75,7 +75,7 @@ begin
   v_root := coalesce(v_root, p_parent);
   v_depth := coalesce(v_depth, 0) + 1;
   perform pdoflow.require_child_room(p_parent, v_root, v_depth, p_number);
-  perform pdoflow.require_options(p_options, array['runAt', 'deadline', 'startBy'],
+  perform pdoflow.require_options(p_options, array['runAt', 'deadline', 'startBy', 'traceparent'],
                                   'a job cannot choose it for the jobs that it posts');
   v := pdoflow.posting_of(p_entry_point, p_options);
   v.id := pdoflow.new_posting_id();

@@ -12,7 +12,8 @@ select id, json_build_object(
   'isSorted', is_sorted,
   'upstream', case when gather is not null then pdoflow.upstream_of(gather, gather_size) end,
   'schedule', case when scheduled_at is not null then json_build_object(
-    'name', schedule, 'nominalMs', extract(epoch from scheduled_at) * 1000) end
+    'name', schedule, 'nominalMs', extract(epoch from scheduled_at) * 1000) end,
+  'traceparent', traceparent
   ) as posting
 from pdoflow.posting;
 comment on view pdoflow.runnable is
@@ -37,7 +38,7 @@ begin
              p.backoff_ms, p.timeout_ms, p.grace_ms, p.stop_after, p.keeps_results, p.keeps_output,
              coalesce(p.max_failures, p.max_failures_percent) is null as may_fail,
              p.rate_count is null as has_no_rate, p.max_result_bytes, p.max_output_bytes,
-             p.gather, p.gather_size, p.schedule, p.scheduled_at
+             p.gather, p.gather_size, p.schedule, p.scheduled_at, p.traceparent
       from unnest(p_postings) with ordinality as u (posting_id, position)
         -- Not joins: a plan of small tables reads all jobs between the first and the last posting.
         cross join lateral (
@@ -57,7 +58,7 @@ begin
     group by r.route_id, r.entry_point, r.max_attempts, r.backoff_ms, r.timeout_ms, r.grace_ms,
              r.stop_after, r.keeps_results, r.keeps_output, r.may_fail, r.has_no_rate,
              r.max_result_bytes, r.max_output_bytes, r.gather, r.gather_size, r.schedule,
-             r.scheduled_at;
+             r.scheduled_at, r.traceparent;
 end $$;
 
 -- Claimed jobs: one range or, of similar postings of one job each, many. Then posting_ids and
@@ -141,7 +142,7 @@ begin
                p.keeps_results, p.keeps_output,
                coalesce(p.max_failures, p.max_failures_percent) is null,
                p.rate_count is null, p.max_result_bytes, p.max_output_bytes, p.gather,
-               p.gather_size, p.schedule, p.scheduled_at)
+               p.gather_size, p.schedule, p.scheduled_at, p.traceparent)
     select a.lease_id, a.first_seq, a.end_seq, a.attempt, a.wait_ms,
            v_claimed.running_limit, a.posting_ids, a.positions,
            a.args, p.posting

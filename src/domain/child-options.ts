@@ -4,12 +4,12 @@ import { givenOptions, laterOptions } from "./later-options.ts";
 import { parse } from "./parse.ts";
 import type { OptionsInput } from "./posting-options.ts";
 
-const names = [...laterOptions, "runAt", "deadline", "startBy"] as const;
+const names = [...laterOptions, "runAt", "deadline", "startBy", "traceparent"] as const;
 type ChildOption = (typeof names)[number];
 
 /**
  * The options of jobs that a job posts. By default their priority, needs and project are those of
- * its own posting.
+ * its own posting, and their trace is that of the attempt.
  */
 export interface ChildOptions extends OptionsInput<ChildOption> {}
 

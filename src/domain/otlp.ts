@@ -60,25 +60,3 @@ function valueOf(value: string | number) {
   if (typeof value === "string") return { stringValue: value };
   return Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value };
 }
-
-/** The first jobs of each posting are traced, whatever the share. */
-const firstJobs = 10;
-
-/**
- * Whether an attempt is traced: all failures, the first ten jobs of a posting, and a share of the
- * others, the same jobs in each pool and attempt.
- */
-export function isTraced(
-  { posting, seq, isFailure }: { posting: number; seq: number; isFailure: boolean },
-  share: number,
-): boolean {
-  return isFailure || seq < firstJobs || hash(posting, seq) < share;
-}
-
-/** Of two numbers, evenly spread from 0 to below 1 (the finalizer of MurmurHash3). */
-function hash(a: number, b: number): number {
-  let h = Math.imul(a ^ (a / 2 ** 32), 0x9e3779b1) ^ b;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
-}

@@ -50,6 +50,11 @@ export interface CurrentJob {
    */
   readonly schedule: { readonly name: string; readonly nominalAt: Date } | null;
   /**
+   * The W3C trace context of this attempt, as the parent for spans of your own; of the posting, if
+   * the pool sends no traces; null if that has none (docs/metrics.md).
+   */
+  readonly traceparent: string | null;
+  /**
    * What the job has taken of its pool, by name: `{ cpus: { amount: 4 }, gpu: { amount: 1, devices:
    * ["2"] } }`. Empty if it was posted without needs that count, and in a pool in a program.
    */

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { contextOf, isTraced, traceRequest } from "../../src/domain/otlp.ts";
+import { contextOf, traceRequest } from "../../src/domain/otlp.ts";
 
 test("a request has the form of OTLP in JSON: 64-bit numbers are texts", () => {
   const span = {
@@ -37,17 +37,4 @@ test("a request has the form of OTLP in JSON: 64-bit numbers are texts", () => {
       },
     ],
   });
-});
-
-test("failures and the first ten jobs are traced, and an even share of the others", () => {
-  const traced = (share: number, of: { posting?: number; isFailure?: boolean } = {}) =>
-    Array.from({ length: 100_000 }, (_, seq) =>
-      isTraced({ posting: 42, isFailure: false, ...of, seq }, share),
-    ).filter(Boolean).length;
-  expect(traced(0)).toBe(10);
-  expect(traced(1)).toBe(100_000);
-  expect(traced(0, { isFailure: true })).toBe(100_000);
-  for (const posting of [1, 42, 2 ** 40]) {
-    expect(Math.abs(traced(0.01, { posting }) - 1_010)).toBeLessThan(150);
-  }
 });

@@ -15,6 +15,14 @@ const pages = [
 /** Code that the pages mention and do not show: a program of the reader. */
 const world = {
   "world.d.ts": `
+    declare module "@opentelemetry/api" {
+      type Context = { context: symbol };
+      export const context: { active(): Context };
+      export const propagation: { extract(context: Context, carrier: object): Context };
+      export const trace: { getTracer(name: string): {
+        startSpan(name: string, options: object, context: Context): { end(): void };
+      } };
+    }
     declare const user: { id: number };
     declare const rows: (readonly [number, { rate: number }])[];
     declare const item: string;

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
+import type { PoolTrace } from "../../domain/attempt-trace.ts";
 import { describeTarget, type Target } from "../../db/settings/target.ts";
 import { formatProvided, isCommandNeed, type Provides } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
@@ -24,7 +25,7 @@ import { EntryPointCounts } from "../health/entry-point-counts.ts";
 import { HealthReports } from "../health/health-reports.ts";
 import { pushTarget } from "../health/metrics-push.ts";
 import { traceSettings } from "../trace/trace-settings.ts";
-import { Tracing } from "../trace/tracing.ts";
+import { newPoolTrace, Tracing } from "../trace/tracing.ts";
 import { build } from "../../version.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { PoolProgress } from "../shell/pool-progress.ts";
@@ -65,7 +66,7 @@ const Options = v.object({
     false,
   ),
   metricsEntryPoints: v.optional(wholeNumber(0, 50), "0"),
-  traceShare: v.optional(share("of the attempts such as 0.1%"), "1%"),
+  traceShare: v.optional(share("of the attempts such as 0.1%")),
 });
 
 type Options = v.InferOutput<typeof Options>;
@@ -214,7 +215,7 @@ export class PoolCommand extends PdoflowCommand {
   traceShare = Option.String("--trace-share", {
     description:
       "trace this percentage of attempts, and all failures and the first 10 jobs of each posting " +
-      "(default: 1%)",
+      "(default: OTEL_TRACES_SAMPLER, else 1%)",
   });
   once = Option.Boolean("--once", false, { description: "exit when no job is left to run" });
   progress = Option.Boolean("--progress", false, {
@@ -233,10 +234,11 @@ export class PoolCommand extends PdoflowCommand {
     const options = parseFlags(Options, this);
     const traces = traceSettings({ otlp: this.otlp, share: options.traceShare }, context.env);
     await using health = await this.#openHealth();
+    const trace = traces && newPoolTrace(traces);
     const root = resolve(context.cwd, this.root ?? ".");
     // The pool opens its own connections; this one checks the schema.
     const { target, poolOptions } = await this.withDatabase(async (db) => {
-      const scope = await this.#poolOptions(options, db.target, root);
+      const scope = await this.#poolOptions(options, { target: db.target, root, trace });
       const words = { postings: this.posting, names: this.name };
       const say = (line: string) => this.say(`pool: ${line}`);
       const postings = await choosePostings(db, words, scope, say);
@@ -244,7 +246,9 @@ export class PoolCommand extends PdoflowCommand {
     });
     return await this.explaining(target, async () => {
       await using tracing =
-        traces && new Tracing({ settings: traces, target, version: build, log: poolOptions.log });
+        traces &&
+        trace &&
+        new Tracing(trace, { settings: traces, version: build, log: poolOptions.log });
       const most = options.metricsEntryPoints;
       const entryPoints = most > 0 ? new EntryPointCounts(most) : null;
       const opened = (pool: Pool) => {
@@ -323,7 +327,10 @@ export class PoolCommand extends PdoflowCommand {
     return code;
   }
 
-  async #poolOptions(options: Options, target: Target, root: string): Promise<PoolOptions> {
+  async #poolOptions(
+    options: Options,
+    { target, root, trace }: { target: Target; root: string; trace: PoolTrace | null },
+  ): Promise<PoolOptions> {
     const { context, resource, pinCpus } = this;
     const given = { resource, pinCpus, maxWorkers: options.maxWorkers };
     const { provides: named, maxWorkers } = await poolResources(given, context, (line) =>
@@ -349,6 +356,7 @@ export class PoolCommand extends PdoflowCommand {
       jobsMax: options.recycleAfter ?? null,
       memoryMaxBytes: options.recycleAbove ?? null,
       profiles: options.profile,
+      trace,
       user: this.#workerUser(),
     };
     return {

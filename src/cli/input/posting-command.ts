@@ -5,11 +5,13 @@ import * as v from "valibot";
 
 import type { JobBatch } from "../../db/posting/batches.ts";
 import type { NewPosting } from "../../db/posting/insert.ts";
+import type { Environment } from "../../db/settings/parameters.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../../domain/entry-point.ts";
 import { type ExitCode, InvalidInput } from "../../domain/errors.ts";
 import { parseColumnTypes } from "../../input/column.ts";
 import { formats } from "../../input/format.ts";
+import { inheritedTraceparent } from "../trace/inherited-traceparent.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { entryText } from "./entry-word.ts";
 import { SharedArguments } from "../../input/shared-arguments.ts";
@@ -239,10 +241,20 @@ export abstract class PostingCommand extends PostingFlags {
       // Like GNU parallel: a command has one attempt, and failures do not stop the others.
       ...(this.isCommand ? { maxAttempts, stopAfter, keepsOutput } : {}),
       command: this.commandText,
+      ...traceOf(options, this.context.env),
       ...failureLimit(maxFailures),
       entryPoint: formatEntryPoint(entryPoint),
       priority: options.priority ?? 0,
       osUser: this.context.osUser(),
     };
   }
+}
+
+/** The trace of a posting: the given one, or else that of the program that started this one. */
+function traceOf(
+  { traceparent }: Pick<NewPosting, "traceparent">,
+  env: Environment,
+): Pick<NewPosting, "traceparent"> {
+  const inherited = traceparent === undefined ? inheritedTraceparent(env) : null;
+  return inherited === null ? {} : { traceparent: inherited };
 }

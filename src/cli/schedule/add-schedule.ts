@@ -107,6 +107,8 @@ export class ScheduleAddCommand extends PdoflowCommand {
       context: {
         ...this.context,
         isTerminal: { ...this.context.isTerminal, stdin: true, stdout: false },
+        // What it posts later does not belong to the trace of this command.
+        env: { ...this.context.env, TRACEPARENT: undefined },
       },
     });
     const isWork =

@@ -1,22 +1,31 @@
 import { randomBytes } from "node:crypto";
 
+import type { PoolTrace } from "../../domain/attempt-trace.ts";
 import type { PoolOptions } from "../../pool/options.ts";
 import { spansOf } from "./attempt-spans.ts";
 import { type SenderOptions, SpanSender } from "./span-sender.ts";
+import type { TraceSettings } from "./trace-settings.ts";
+
+/** How a pool with these settings traces; each pool makes ids of its own. */
+export const newPoolTrace = ({ sampler }: TraceSettings): PoolTrace => ({
+  seed: randomBytes(16).toString("hex"),
+  sampler,
+});
 
 /** Traces the attempts of a pool. */
 export class Tracing implements AsyncDisposable {
   readonly #sender: SpanSender;
-  readonly #share: number;
+  readonly #trace: PoolTrace;
 
-  constructor(options: SenderOptions) {
+  constructor(trace: PoolTrace, options: SenderOptions) {
     this.#sender = new SpanSender(options);
-    this.#share = options.settings.share;
+    this.#trace = trace;
+    for (const note of options.settings.notes) options.log(note);
   }
 
   /** For the option of the pool: costs a hash for each job, and more for a traced one. */
   readonly onEndedRun: NonNullable<PoolOptions["onEndedRun"]> = (ended, run) => {
-    const spans = spansOf(ended, run, this.#share, sources);
+    const spans = spansOf(ended, run, this.#trace, nanosAt);
     if (spans.length > 0) this.#sender.add(spans);
   };
 
@@ -30,7 +39,4 @@ export class Tracing implements AsyncDisposable {
   }
 }
 
-const sources = {
-  randomHex: (digits: number) => randomBytes(digits / 2).toString("hex"),
-  nanosAt: (ms: number) => BigInt(Math.round((performance.timeOrigin + ms) * 1_000)) * 1_000n,
-};
+const nanosAt = (ms: number) => BigInt(Math.round((performance.timeOrigin + ms) * 1_000)) * 1_000n;

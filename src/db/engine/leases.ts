@@ -177,6 +177,8 @@ export interface RunnablePosting extends Pick<PostingOptions, RunOption> {
   upstream: UpstreamPosting | null;
   /** The time of a schedule that its jobs run for; null for none. */
   schedule: ScheduledTime | null;
+  /** The W3C trace context of its poster (P21); null for none. */
+  traceparent: string | null;
 }
 
 export async function readRunnable(

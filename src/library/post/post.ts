@@ -24,6 +24,7 @@ import { encodeJobs, type ArgumentSources } from "./encode-jobs.ts";
 import { osUser } from "../../db/settings/os-user.ts";
 import { projectOfPosting } from "../../pool/entry/project.ts";
 import type { Transaction } from "../../db/posting/transaction.ts";
+import { activeTraceparent } from "./active-traceparent.ts";
 import { AfterOption } from "./after.ts";
 import type { GatherOptions } from "./gather.ts";
 import type { OverOptions } from "./map-over.ts";
@@ -198,9 +199,11 @@ function newPosting(
   { target }: Connection,
 ): NewPosting {
   const folder = root ?? process.cwd();
+  const active = shared.traceparent === undefined ? activeTraceparent() : null;
   const source = { option: project ?? undefined, env: process.env, root: folder, target };
   return {
     ...{ entryPoint, priority, osUser: osUser(), ...shared },
+    ...(active === null ? {} : { traceparent: active }),
     project: projectOfPosting(source, entryPoint),
   };
 }

@@ -1,3 +1,4 @@
+import { runTrace } from "../../domain/attempt-trace.ts";
 import { setImmediate as breathe } from "node:timers/promises";
 
 import { type Deferred, deferred } from "../../domain/node-20.ts";
@@ -193,7 +194,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
           return id;
         },
       },
-      posting,
+      { ...posting, trace: runTrace(posting, null) },
     );
     const running: InProcessRun = {
       run,

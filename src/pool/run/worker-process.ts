@@ -1,6 +1,7 @@
 import { closeSync, readFileSync } from "node:fs";
 
 import type { JobError } from "../../domain/attempt.ts";
+import type { PoolTrace } from "../../domain/attempt-trace.ts";
 import type { Provides } from "../../domain/capabilities.ts";
 import type { Share } from "../../domain/ledger.ts";
 import { environmentOf, type WorkerUser } from "./confinement.ts";
@@ -47,6 +48,8 @@ export interface WorkerOptions {
   user?: WorkerUser | null;
   /** Kills the processes that it leaves behind. */
   guard?: Guard;
+  /** How the pool traces attempts; null if it does not. */
+  trace?: PoolTrace | null;
   /** The resources of the pool, which its jobs share; none by default. */
   provides?: Provides;
   /** A worker is replaced after N jobs; null for never. */
@@ -81,6 +84,7 @@ export class WorkerProcess {
   readonly output: PrintedOutput;
   readonly pid: number;
   readonly exited: Promise<unknown>;
+  readonly trace: PoolTrace | null;
   readonly #process: Bun.Subprocess;
   readonly #oomKills: OomKills;
   readonly #watched: Watched | null;
@@ -112,6 +116,7 @@ export class WorkerProcess {
     };
     const env = { ...handedOn, ...(user ? environmentOf(user) : {}), ...watched?.mark, ...own };
     this.#oomKills = oomKills;
+    this.trace = options.trace ?? null;
     const { page, file: pageFile } = SharedPage.create();
     this.page = page;
     const files: number[] = [];

@@ -1,4 +1,5 @@
 import type { Share } from "../../domain/ledger.ts";
+import { runTrace } from "../../domain/attempt-trace.ts";
 import type { LiveOutput } from "../../db/engine/follow.ts";
 import type { JobRun, LeasedJob } from "../wire/leased-job.ts";
 import type { LeasedRun, RunList } from "../wire/leased-run.ts";
@@ -98,11 +99,12 @@ export class WorkerSlot {
     this.process.page.load(pageIndex, chunk, jobs.count);
     const { startBy, posting } = first;
     const { entryPoint, keepsResults, keepsOutput, upstream, schedule } = posting;
+    const trace = runTrace(posting, this.process.trace);
     // Such a chunk has one job, and no other chunk is on its way.
     const isInFile = bytes > chunkBytes && this.process.writeArguments(args);
     this.process.send({
       ...{ kind: "run", chunk, pageIndex, args: isInFile ? null : args, ids: packIds(jobs.runs) },
-      ...{ entryPoint, keepsResults, keepsOutput, upstream, schedule, startBy },
+      ...{ entryPoint, keepsResults, keepsOutput, upstream, schedule, trace, startBy },
     });
   }
 

@@ -173,7 +173,9 @@ const runsAlike = (a: RunnablePosting, b: RunnablePosting) =>
   a.upstream === null &&
   b.upstream === null &&
   a.schedule === null &&
-  b.schedule === null;
+  b.schedule === null &&
+  a.traceparent === b.traceparent &&
+  (a.traceparent === null || a.jobCount === b.jobCount);
 
 /** The size in memory, in bytes, estimated: a Latin letter takes one byte. */
 export function sizeOfArguments(runs: readonly LeasedRun[]): number {

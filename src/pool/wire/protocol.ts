@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { noteText } from "../../job/current-job.ts";
 import { parse } from "../../domain/parse.ts";
 import type { PostingOptions } from "../../domain/posting-options.ts";
+import type { RunTrace } from "../../domain/attempt-trace.ts";
 import type { ScheduledTime } from "../../domain/scheduled-time.ts";
 import type { UpstreamPosting } from "../../domain/upstream.ts";
 import { separator } from "../../db/connection/array.ts";
@@ -41,6 +42,8 @@ export interface RunMessage {
   upstream: UpstreamPosting | null;
   /** The time of a schedule that the jobs run for; null for none. */
   schedule: ScheduledTime | null;
+  /** How the jobs are traced; null if neither they nor their pool have a trace. */
+  trace: RunTrace | null;
   /** The time by which to start it, or not at all, by Date.now(); null for any time. */
   startBy: number | null;
 }

@@ -148,7 +148,7 @@ export async function answerExecute(
     },
   };
   const ids = [job.posting, job.attempt, job.index, 1];
-  const context = new JobContext(ids, 0, listener, { ...job, schedule: null });
+  const context = new JobContext(ids, 0, listener, { ...job, schedule: null, trace: null });
   await fn.catch(() => {}); // importing takes time; a failure is the job's
   const startedAt = performance.now();
   const { isDone, text } = await attempt(fn, job.args, true, context);

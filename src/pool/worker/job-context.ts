@@ -1,6 +1,7 @@
 import { format } from "node:util";
 
 import type { ChildOptions } from "../../domain/child-options.ts";
+import { type RunTrace, runningTraceparent } from "../../domain/attempt-trace.ts";
 import type { Share } from "../../domain/ledger.ts";
 import type { ScheduledTime } from "../../domain/scheduled-time.ts";
 import type { GatheredPage, UpstreamPosting } from "../../domain/upstream.ts";
@@ -26,6 +27,7 @@ export interface JobProgress {
 export interface JobOrigin {
   upstream: UpstreamPosting | null;
   schedule: ScheduledTime | null;
+  trace: RunTrace | null;
 }
 
 /** Receives the reports of a job. */
@@ -72,7 +74,7 @@ export class JobContext implements CurrentJob {
     ids: readonly number[],
     position: number,
     listener: JobContextListener,
-    origin: JobOrigin = { upstream: null, schedule: null },
+    origin: JobOrigin = { upstream: null, schedule: null, trace: null },
   ) {
     this.#ids = ids;
     this.#position = position;
@@ -108,6 +110,11 @@ export class JobContext implements CurrentJob {
   get schedule(): CurrentJob["schedule"] {
     const { schedule } = this.#origin;
     return schedule && { name: schedule.name, nominalAt: new Date(schedule.nominalMs) };
+  }
+
+  get traceparent(): string | null {
+    const { trace } = this.#origin;
+    return trace && runningTraceparent(trace, this.#known);
   }
 
   get resources(): CurrentJob["resources"] {
@@ -160,7 +167,9 @@ export class JobContext implements CurrentJob {
     options: ChildOptions,
   ): Promise<number> {
     const number = this.#postCount++;
-    const call = this.#isOver ? null : await childCall(this.#listener.root, fn, rows, options);
+    const { traceparent } = this;
+    const traced = traceparent === null ? options : { traceparent, ...options };
+    const call = this.#isOver ? null : await childCall(this.#listener.root, fn, rows, traced);
     if (call === null || this.#isOver) throw new Error("post: this job has ended");
     return await this.#listener.post({ number, ...call });
   }

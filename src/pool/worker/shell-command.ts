@@ -16,7 +16,7 @@ export class CommandFailed extends PdoflowError {
 export interface CommandWorker {
   /** The number of the worker. */
   slot: string;
-  /** Its environment, for jobs of schedules; null if it runs none. */
+  /** Its environment, for jobs of schedules and traces; null if it runs none. */
   env: NodeJS.ProcessEnv | null;
 }
 
@@ -30,13 +30,16 @@ export const commandRunner =
   (...words: unknown[]): Promise<{ exitCode: number }> =>
     runCommand(wordsIn(words, slot), { env, onEnd });
 
-/** The schedule that posted the running job, and its time, for commands. */
-function scheduleVariables(): Record<string, string> | null {
-  const schedule = currentJob()?.schedule;
-  if (!schedule) return null;
+/** For commands: the schedule that posted the running job, and its time; its trace context. */
+function ownVariables(): Record<string, string> | null {
+  const { schedule = null, traceparent = null } = currentJob() ?? {};
+  if (!schedule && traceparent === null) return null;
   return {
-    PDOFLOW_SCHEDULE: schedule.name,
-    PDOFLOW_SCHEDULED_AT: schedule.nominalAt.toISOString(),
+    ...(schedule && {
+      PDOFLOW_SCHEDULE: schedule.name,
+      PDOFLOW_SCHEDULED_AT: schedule.nominalAt.toISOString(),
+    }),
+    ...(traceparent === null ? {} : { TRACEPARENT: traceparent }),
   };
 }
 
@@ -45,9 +48,9 @@ async function runCommand(
   { env, onEnd }: Pick<CommandWorker, "env"> & { onEnd: (peakBytes: number) => void },
 ): Promise<{ exitCode: number }> {
   const isLine = command.length === 1;
-  const schedule = scheduleVariables();
+  const own = ownVariables();
   const child = Bun.spawn(isLine ? ["/bin/sh", "-c", ...command] : command, {
-    ...(env && schedule ? { env: { ...env, ...schedule } } : {}),
+    ...(env && own ? { env: { ...env, ...own } } : {}),
     stdio: ["ignore", "inherit", "inherit"],
   });
   // The signal is for the whole group, and the command may take time to end.

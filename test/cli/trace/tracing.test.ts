@@ -1,57 +1,11 @@
 // Traces, with a collector of our own that keeps what it gets.
 import { expect, test } from "bun:test";
-import * as v from "valibot";
 
 import { traceSettings } from "../../../src/cli/trace/trace-settings.ts";
 import { freshDatabase } from "../../database.ts";
 import { freePort } from "../../free-port.ts";
 import { openCommands } from "../in-process.ts";
-
-const Hex = (digits: number) => v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${digits}}$`)));
-const Nanos = v.pipe(v.string(), v.regex(/^\d{19}$/));
-const Attributes = v.array(
-  v.object({ key: v.string(), value: v.record(v.string(), v.union([v.string(), v.number()])) }),
-);
-const SpanRow = v.strictObject({
-  ...{ traceId: Hex(32), spanId: Hex(16), parentSpanId: v.optional(Hex(16)), name: v.string() },
-  ...{ kind: v.literal(5), startTimeUnixNano: Nanos, endTimeUnixNano: Nanos },
-  attributes: Attributes,
-  links: v.array(v.strictObject({ traceId: Hex(32), spanId: Hex(16) })),
-  status: v.strictObject({ code: v.optional(v.literal(2)), message: v.optional(v.string()) }),
-});
-const TraceRequest = v.strictObject({
-  resourceSpans: v.tuple([
-    v.strictObject({
-      resource: v.strictObject({ attributes: Attributes }),
-      scopeSpans: v.tuple([
-        v.strictObject({
-          scope: v.strictObject({ name: v.literal("pdoflow"), version: v.string() }),
-          spans: v.array(SpanRow),
-        }),
-      ]),
-    }),
-  ]),
-});
-
-function openCollector(port = 0) {
-  const spans: v.InferOutput<typeof SpanRow>[] = [];
-  const requests: { path: string; headers: Headers }[] = [];
-  const server = Bun.serve({
-    ...{ hostname: "127.0.0.1", port },
-    async fetch(request) {
-      requests.push({ path: new URL(request.url).pathname, headers: request.headers });
-      spans.push(
-        ...v.parse(TraceRequest, await request.json()).resourceSpans[0].scopeSpans[0].spans,
-      );
-      return Response.json({});
-    },
-  });
-  const url = `http://127.0.0.1:${server.port}`;
-  return { spans, requests, url, [Symbol.dispose]: () => void server.stop(true) };
-}
-
-const idOf = ({ attributes }: v.InferOutput<typeof SpanRow>): string =>
-  String(attributes.find(({ key }) => key === "messaging.message.id")?.value["stringValue"]);
+import { idOf, openCollector } from "./collector.ts";
 
 const jobs = `export const double = (i: number) => i * 2;
 export function fails(i: number) { throw new RangeError("no " + i); }
@@ -99,6 +53,7 @@ test("first jobs and failures become spans that link to the trace of their posti
   expect(Math.abs(endedMs - Date.now())).toBeLessThan(60_000);
   expect(collector.requests[0]?.path).toBe("/v1/traces");
   expect(collector.requests[0]?.headers.get("api-key")).toBe("a b");
+  expect(JSON.stringify(collector.requests[0]?.resource)).toContain('"night"');
 });
 
 test("a collector that does not answer costs no job, and the lost spans are counted", async () => {
@@ -111,22 +66,119 @@ test("a collector that does not answer costs no job, and the lost spans are coun
     ...["pool", "--once", "--max-workers", "2", "--otlp", url, "--trace-share", "100%"],
   );
   expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining("3000 done") });
-  expect(err).toContain("pool: spans are dropped: ");
+  expect(err).toContain("pool: spans are not sent: ");
   expect(err).toContain("pool: 3000 spans were dropped\n");
 });
 
-test("a collector that hangs does not keep a pool from ending", async () => {
+test("a batch that the collector cannot take now is sent again, and a refused one is not", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("jobs.ts", jobs);
+  await cli.run("post", "jobs.ts#double", "--each", "1-1500");
+  // Of three batches, it is too busy for the first one, refuses it, and rejects a part of the next.
+  using collector = openCollector((request) => {
+    if (request === 0)
+      return new Response("<html>", { status: 503, headers: { "retry-after": "1" } });
+    if (request === 1) return new Response("no", { status: 400 });
+    const partialSuccess = { rejectedSpans: "12", errorMessage: "too\nold" };
+    return request === 2 ? Response.json({ partialSuccess }) : null;
+  });
+  const once = ["pool", "--once", "--max-workers", "1", "--trace-share", "100%", "--otlp"];
+  await cli.run("post", "jobs.ts#waits", "--args", "2500");
+  const { code, err } = await cli.run(...once, collector.url);
+  expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining("answered with 503") });
+  expect(err).toContain("pool: 524 spans were dropped\n"); // of 1,501
+  expect(err).toContain("spans are sent again");
+  const ids = new Set(collector.spans.map(idOf));
+  expect(ids.size).toBe(collector.spans.length);
+  expect(ids.size).toBe(1_501 - 2 * 512);
+});
+
+test("a collector that hangs, or answers garbage without end, keeps no pool from ending", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("jobs.ts", jobs);
+  const once = ["pool", "--once", "--max-workers", "1", "--otlp"];
+  await cli.run("post", "jobs.ts#double", "--each", "1-5");
+  using silent = openCollector(() => new Promise(() => {}));
+  const hung = await cli.run(...once, silent.url);
+  expect([hung.code, hung.err]).toEqual([0, expect.stringContaining("5 spans were dropped")]);
+  expect(hung.err).toContain("the pool has ended");
+  await cli.run("post", "jobs.ts#double", "--each", "1-5");
+  using endless = openCollector(() => {
+    const pull = (to: ReadableStreamDefaultController) => to.enqueue(new Uint8Array(100_000));
+    return new Response(new ReadableStream({ pull }));
+  });
+  const flooded = await cli.run(...once, endless.url);
+  expect([flooded.code, flooded.err]).toEqual([0, expect.not.stringContaining("dropped")]);
+});
+
+test("secrets for the collector are not logged, in whatever way they come", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await cli.write("jobs.ts", jobs);
   await cli.run("post", "jobs.ts#double", "--each", "1-5");
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Promise(() => {}) });
-  const { code, err } = await cli.run(
-    ...["pool", "--once", "--max-workers", "1", "--otlp", `http://127.0.0.1:${server.port}`],
+  using collector = openCollector(() => new Response("secret", { status: 401 }));
+  const env = { OTEL_EXPORTER_OTLP_HEADERS: "api-key=secret" };
+  const url = collector.url.replace("//", "//ann:secret@");
+  const { code, err } = await cli.runWith({ env }, "pool", "--once", "--otlp", url);
+  expect([code, err]).toEqual([0, expect.stringContaining("/v1/traces answered with 401")]);
+  const [request] = collector.requests;
+  expect(request?.headers.get("authorization")).toBe(`Basic ${btoa("ann:secret")}`);
+  const malformed = { OTEL_EXPORTER_OTLP_HEADERS: "api-key=secret%0a" };
+  const refused = await cli.runWith({ env: malformed }, "pool", "--once", "--otlp", url);
+  expect([refused.code, err + refused.err]).toEqual([2, expect.not.stringContaining("secret")]);
+});
+
+test("code of jobs continues their traces: functions, commands, and jobs that it posts", async () => {
+  await using db = await freshDatabase();
+  using collector = openCollector();
+  using cli = await openCommands(db);
+  await cli.write(
+    "own.ts",
+    `import { currentJob } from "pdoflow";
+    export const context = () => currentJob()?.traceparent;
+    export const posts = () => currentJob()?.post("own.ts#context", [[1], [2]]);`,
   );
-  void server.stop(true);
-  expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining("5 spans were dropped") });
-  expect(err).toContain("spans are dropped: the pool has ended");
+  const inherited = { env: { TRACEPARENT: traceparent } };
+  await cli.runWith(inherited, "post", "own.ts#context", "--each", "1-12");
+  await cli.runWith(inherited, "post", "own.ts#posts", "--no-args");
+  await cli.runWith(inherited, "post", "--no-args", "--", "echo $TRACEPARENT");
+  await cli.runWith({ env: { TRACEPARENT: "x" } }, "post", "own.ts#context", "--no-args");
+  const flags = ["--once", "--commands", "--trace-share", "0%", "--otlp", collector.url];
+  expect((await cli.run("pool", "--max-workers", "2", ...flags)).code).toBe(0);
+  const spans = new Map(collector.spans.map((span) => [idOf(span), span]));
+  const own = (id: string, flag = "01") =>
+    `00-${spans.get(id)?.traceId}-${spans.get(id)?.spanId}-${flag}`;
+  const results = JSON.parse(
+    (await cli.run("results", "1", "--json")).out.replaceAll("\n", ",").replace(/^(.*),$/, "[$1]"),
+  );
+  expect(results[0]).toMatchObject({ result: own("1/0") });
+  expect(results[11].result).toEndWith("-00");
+  const [posts, command, alone] = [spans.get("2/0"), spans.get("3/0"), spans.get("4/0")];
+  expect([posts, command]).toMatchObject([
+    { traceId: context.traceId },
+    { traceId: context.traceId },
+  ]);
+  expect((await cli.run("logs", "3/0")).out).toContain(own("3/0"));
+  expect(alone).toMatchObject({ links: [] });
+  const link = { traceId: context.traceId, spanId: posts?.spanId };
+  expect([spans.get("5/0"), spans.get("5/1")]).toMatchObject([
+    { links: [link] },
+    { links: [link] },
+  ]);
+});
+
+test("in a pool that sends no traces, jobs get the trace of their posting", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.run("post", "--traceparent", traceparent, "--no-args", "--", "echo $TRACEPARENT");
+  await cli.runWith({ env: { TRACEPARENT: traceparent } }, "pool", "--once", "--commands");
+  expect((await cli.run("logs", "1/0")).out).toContain(traceparent);
+  await cli.run("post", "--no-args", "--", "echo x${TRACEPARENT}x");
+  // Its own is not that of its jobs.
+  await cli.runWith({ env: { TRACEPARENT: traceparent } }, "pool", "--once", "--commands");
+  expect((await cli.run("logs", "2/0")).out).toContain("xx");
 });
 
 test("no collector is named, so nothing is traced", () => {
@@ -151,4 +203,26 @@ test("the variables of OpenTelemetry name the collector, and --otlp takes preced
   expect(() => url("http://c", { OTEL_EXPORTER_OTLP_HEADERS: "secret" })).toThrow(
     "OTEL_EXPORTER_OTLP_HEADERS: expected key=value with commas between them",
   );
+});
+
+test("the variables of OpenTelemetry choose which attempts are traced; --trace-share precedes", () => {
+  const otlp = "http://c";
+  const of = (share: number | undefined, sampler: string, arg?: string) => {
+    const env = { OTEL_TRACES_SAMPLER: sampler, OTEL_TRACES_SAMPLER_ARG: arg };
+    const found = traceSettings({ otlp, share }, env);
+    return found && { ...found.sampler, notes: found.notes.length };
+  };
+  const usual = { share: 0.01, heedsParent: true, keepsNotable: true, notes: 0 };
+  expect(of(undefined, "")).toEqual(usual);
+  expect(of(0.5, "always_off")).toEqual({ ...usual, share: 0.5 });
+  expect(of(undefined, "always_on")).toEqual({ ...usual, share: 1, heedsParent: false });
+  expect(of(undefined, "always_off")).toBeNull();
+  expect(of(undefined, "parentbased_always_off")).toEqual({
+    ...{ ...usual, share: 0, keepsNotable: false },
+  });
+  expect(of(undefined, "parentbased_traceidratio", "0.25")).toEqual({ ...usual, share: 0.25 });
+  expect(of(undefined, "traceidratio", "many")).toEqual({
+    ...{ ...usual, share: 1, heedsParent: false, notes: 1 },
+  });
+  expect(of(undefined, "jaeger_remote")).toEqual({ ...usual, notes: 1 });
 });

@@ -17,6 +17,7 @@ const run: JobRun = {
       isSorted: false,
       upstream: null,
       schedule: null,
+      traceparent: null,
       maxResultBytes: null,
       maxOutputBytes: null,
     },
