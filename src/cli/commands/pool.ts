@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import type { PoolTrace } from "../../domain/attempt-trace.ts";
+import type { PoolTrace } from "../../job/attempt-trace.ts";
 import { describeTarget, type Target } from "../../db/settings/target.ts";
 import { formatProvided, isCommandNeed, type Provides } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-import { attemptTrace, type PoolTrace } from "../../domain/attempt-trace.ts";
+import { attemptTrace, type PoolTrace } from "../../job/attempt-trace.ts";
 import type { TraceSpan } from "../../domain/otlp.ts";
 import { isTraced } from "../../domain/trace-sampler.ts";
 import { countOf, type PendingRun } from "../../pool/session/outcome-batch.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-import type { PoolTrace } from "../../domain/attempt-trace.ts";
+import type { PoolTrace } from "../../job/attempt-trace.ts";
 import type { PoolOptions } from "../../pool/options.ts";
 import { spansOf } from "./attempt-spans.ts";
 import { type SenderOptions, SpanSender } from "./span-sender.ts";

@@ -1,4 +1,4 @@
-import { runTrace } from "../../domain/attempt-trace.ts";
+import { runTrace } from "../../job/attempt-trace.ts";
 import { setImmediate as breathe } from "node:timers/promises";
 
 import { type Deferred, deferred } from "../../domain/node-20.ts";

@@ -1,7 +1,7 @@
 import { closeSync, readFileSync } from "node:fs";
 
 import type { JobError } from "../../domain/attempt.ts";
-import type { PoolTrace } from "../../domain/attempt-trace.ts";
+import type { PoolTrace } from "../../job/attempt-trace.ts";
 import type { Provides } from "../../domain/capabilities.ts";
 import type { Share } from "../../domain/ledger.ts";
 import { environmentOf, type WorkerUser } from "./confinement.ts";

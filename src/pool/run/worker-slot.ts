@@ -1,5 +1,5 @@
 import type { Share } from "../../domain/ledger.ts";
-import { runTrace } from "../../domain/attempt-trace.ts";
+import { runTrace } from "../../job/attempt-trace.ts";
 import type { LiveOutput } from "../../db/engine/follow.ts";
 import type { JobRun, LeasedJob } from "../wire/leased-job.ts";
 import type { LeasedRun, RunList } from "../wire/leased-run.ts";

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { noteText } from "../../job/current-job.ts";
 import { parse } from "../../domain/parse.ts";
 import type { PostingOptions } from "../../domain/posting-options.ts";
-import type { RunTrace } from "../../domain/attempt-trace.ts";
+import type { RunTrace } from "../../job/attempt-trace.ts";
 import type { ScheduledTime } from "../../domain/scheduled-time.ts";
 import type { UpstreamPosting } from "../../domain/upstream.ts";
 import { separator } from "../../db/connection/array.ts";

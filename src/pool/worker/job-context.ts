@@ -1,7 +1,7 @@
 import { format } from "node:util";
 
 import type { ChildOptions } from "../../domain/child-options.ts";
-import { type RunTrace, runningTraceparent } from "../../domain/attempt-trace.ts";
+import { type RunTrace, runningTraceparent } from "../../job/attempt-trace.ts";
 import type { Share } from "../../domain/ledger.ts";
 import type { ScheduledTime } from "../../domain/scheduled-time.ts";
 import type { GatheredPage, UpstreamPosting } from "../../domain/upstream.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
-import { contextOf, type TraceContext } from "./otlp.ts";
-import { isTraced, type TraceSampler } from "./trace-sampler.ts";
+import { contextOf, type TraceContext } from "../domain/otlp.ts";
+import { isTraced, type TraceSampler } from "../domain/trace-sampler.ts";
 
 /** How a pool traces. */
 export interface PoolTrace {

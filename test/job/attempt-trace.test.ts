@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { attemptTrace, runningTraceparent, runTrace } from "../../src/domain/attempt-trace.ts";
+import { attemptTrace, runningTraceparent, runTrace } from "../../src/job/attempt-trace.ts";
 
 const sampler = { share: 0, heedsParent: true, keepsNotable: true };
 const pool = { seed: "s", sampler };
