@@ -1,5 +1,5 @@
 create unlogged table pdoflow.census (
-  role text not null,
+  role text not null check (length(role) <= 63),
   serves_all boolean not null,
   pools integer not null,
   slots bigint not null,

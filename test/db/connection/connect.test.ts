@@ -139,9 +139,10 @@ test("notifications of both channels come over the connection that works", async
   await listener.sql`select pdoflow.listen()`;
   await markListening(db, await newPool(db));
   const id = await postJobs(db, 1);
+  const [posting] = await db.sql`select route_id from pdoflow.posting where id = ${id}`;
   await db.sql`select pdoflow.cancel(array[${id}::bigint], true, 'why')`;
   await until("both are notified", () => told.length === 2);
-  expect(told).toEqual([`pdoflow.posted ${id} 1`, `pdoflow.changed ${id}`]);
+  expect(told).toEqual([`pdoflow.posted ${id} 1 ${posting?.["routeId"]}`, `pdoflow.changed ${id}`]);
 });
 
 test("closing lets statements that run come to their end", async () => {

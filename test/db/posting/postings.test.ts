@@ -251,9 +251,10 @@ test("pools are notified once for each posting, when it is committed", async () 
     yield { args: ["[2]", "[3]"], priorities: [2, 3] };
   }
   const { id } = await post(db, slow());
+  const [posting] = await db.sql`select route_id from pdoflow.posting where id = ${id}`;
   await db.sql`select pg_notify('pdoflow.posted', 'after')`;
   await until("all have come", () => told.includes("after"));
-  expect(told).toEqual(["before", String(id), "after"]);
+  expect(told).toEqual(["before", `${id} 3 ${posting?.["routeId"]}`, "after"]);
 });
 
 test("a posting of one batch is one statement, even if a span must be opened", async () => {
