@@ -1,12 +1,12 @@
-// Installs the packages that the tests of this folder use. `npm test` does so beside its checks,
-// because that takes long; otherwise the first of these tests does.
+// Installs the packages that the tests of this folder use, or those of another folder of tests.
+// `npm test` does so beside its checks, because that takes long; otherwise the first of these tests
+// does.
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import { alone } from "../../src/server/lock.ts";
 
 const root = join(import.meta.dir, "../..");
-const packages = join(import.meta.dir, "node_modules");
 
 if (import.meta.main) await installPackages();
 
@@ -17,16 +17,17 @@ export async function inTurn<T>(work: () => T | Promise<T>): Promise<T> {
 }
 
 /** The folder of the packages, where they are all installed. */
-export function installPackages(): Promise<string> {
-  return inTurn(install);
+export function installPackages(folder: string = import.meta.dir): Promise<string> {
+  return inTurn(() => install(folder));
 }
 
-function install(): string {
+function install(folder: string): string {
+  const packages = join(folder, "node_modules");
   const lock = join(packages, ".package-lock.json");
-  const wanted = join(import.meta.dir, "package-lock.json");
+  const wanted = join(folder, "package-lock.json");
   if (existsSync(lock) && statSync(lock).mtimeMs > statSync(wanted).mtimeMs) return packages;
   const command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
-  const child = Bun.spawnSync(command, { cwd: import.meta.dir });
+  const child = Bun.spawnSync(command, { cwd: folder });
   if (child.success) return packages;
-  throw new Error(`npm ci should have worked in ${import.meta.dir}: ${child.stderr.toString()}`);
+  throw new Error(`npm ci should have worked in ${folder}: ${child.stderr.toString()}`);
 }
