@@ -93,7 +93,7 @@ test("the query of KEDA counts pools of these slots, for a role that may do noth
 /** Starts a container as a process: its arguments and its variables, on a port of this machine. */
 async function start(cli: Cli, container: Container, swap: Record<string, string> = {}) {
   const port = await freePort();
-  const [{ containerPort = 0 } = {}] = container.ports;
+  const containerPort = container.ports.at(0)?.containerPort ?? "";
   const args = container.args.map(
     (word) => swap[word] ?? word.replace(`0.0.0.0:${containerPort}`, `0.0.0.0:${port}`),
   );
