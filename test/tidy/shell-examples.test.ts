@@ -34,6 +34,8 @@ const notRun: readonly (readonly [page: string, beginning: string, why: string])
   ["docs/cluster.md", "sudo ", "needs systemd and root; test/engines has the unit checked"],
   ["docs/cluster.md", "export PDOFLOW_DATABASE_URL", "has a server that only its reader has"],
   ["docs/cluster.md", "pdoflow launch", "needs Slurm; test/engines does it"],
+  ["docs/cluster.md", "npm run build", "needs a registry; test/engines does it without one"],
+  ["docs/cluster.md", "kubectl create", "needs a cluster; test/engines checks the manifests"],
   ["docs/library.md", "(cd /path/to/pdoflow", "installs from a clone; test/packages does it"],
   ["docs/metrics.md", "pdoflow pool --health 9470", "has a fixed port; test/cli/health asks pools"],
   ["docs/metrics.md", "pdoflow pool --once --push", "needs a Pushgateway; test/deploy has one"],

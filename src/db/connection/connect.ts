@@ -163,7 +163,6 @@ const remedies: Record<string, string> = {
   "28P01": "the password is wrong. Set it in ~/.pgpass, the URL or PGPASSWORD.",
   "28000": "the server does not accept this role. Check its pg_hba.conf.",
   "3D000": "there is no such database. Create it, or correct the URL.",
-  "53300": "the server has no free connection. Raise its max_connections, or run fewer pools.",
   "57P03": "the server is starting or stopping. Try again.",
   "53100": "the server's disk is full. Nothing was written. Free some space.",
   "53200": "the server is out of memory.",
@@ -174,6 +173,9 @@ const remedies: Record<string, string> = {
   "40001": "it conflicted with another transaction. Try again.",
   "40P01": "it conflicted with another transaction. Try again.",
 };
+
+const connectionsRemedy =
+  "Raise that limit of connections, or run fewer pools: each uses three connections.";
 
 const noPassword =
   "the server expects a password, and none was given. Set it in ~/.pgpass, the URL or PGPASSWORD.";
@@ -262,5 +264,7 @@ function why(error: unknown, hasPassword: boolean): string {
   if (error instanceof TlsFailed) return error.message;
   const code = errorCode(error) ?? messageOf(error);
   if (code === "28P01" && !hasPassword) return noPassword;
+  // The limit is that of the server, the database or the role.
+  if (code === "53300") return `the server said "${messageOf(error)}". ${connectionsRemedy}`;
   return remedies[code] ?? `the connection was lost (${code}).`;
 }

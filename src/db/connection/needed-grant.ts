@@ -56,9 +56,13 @@ export function kindsAllowing(what: string, name: string): readonly Kind[] {
  */
 export function describeNeededGrant(message: string, role: string | null): string {
   const [, what, name = ""] =
-    /^permission denied for (schema|function|table|view) "?(\w+)/.exec(message) ?? [];
+    /^permission denied for (database|schema|function|table|view) "?(\w+)/.exec(message) ?? [];
   if (what === undefined) {
     return "this role may not do that. Ask the owner of the queue or the database for a grant.";
+  }
+  if (what === "database") {
+    const right = `create on database ${name} to ${role ?? "ROLE"}`;
+    return `the queue is a new schema there. Ask the owner of the database to run: grant ${right};`;
   }
   const kinds = kindsAllowing(what, name);
   const [first = "", ...others] = kinds;

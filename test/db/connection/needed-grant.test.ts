@@ -29,7 +29,7 @@ test.each([
   ["permission denied for function pause", "--role ada as KIND, where KIND is poster or operator."],
   ["permission denied for table outcome", "where KIND is poster, viewer or operator."],
   ["permission denied for table grantee", "only the owner of the queue may do that."],
-  ["permission denied for database science", "this role may not do that."],
+  ["permission denied for database science", "grant create on database science to ada;"],
   ["the role ada may not post", "this role may not do that."],
 ])("%s", (message, expected) => {
   expect(describeNeededGrant(message, "ada")).toContain(expected);
