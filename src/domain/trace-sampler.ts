@@ -25,19 +25,24 @@ export interface SampledAttempt {
 const firstJobs = 10;
 
 /**
- * Whether an attempt is traced. It depends on the job, not on the pool, so that each attempt at a
- * traced job is traced.
+ * Which jobs of a run are traced, by their index. It depends on the job, not on the pool, so that
+ * each attempt at a traced job is traced. A function for a run, because jobs are many and short.
  */
-export function isTraced(attempt: SampledAttempt, sampler: TraceSampler): boolean {
-  const { posting, index, traceparent, isAlone, isFailure } = attempt;
-  const { share, heedsParent, keepsNotable } = sampler;
+export function tracedJobs(
+  { posting, traceparent, isAlone, isFailure }: Omit<SampledAttempt, "index">,
+  { share, heedsParent, keepsNotable }: TraceSampler,
+): (index: number) => boolean {
   if (heedsParent && traceparent !== null) {
-    if (!isSampled(traceparent)) return false;
-    if (isAlone) return true;
+    if (!isSampled(traceparent)) return () => false;
+    if (isAlone) return () => true;
   }
-  const isNotable = keepsNotable && (isFailure || index < firstJobs);
-  return isNotable || hash(posting, index) < share;
+  const notable = !keepsNotable ? 0 : isFailure ? Infinity : firstJobs;
+  return (index) => index < notable || hash(posting, index) < share;
 }
+
+/** Whether an attempt is traced. */
+export const isTraced = (attempt: SampledAttempt, sampler: TraceSampler): boolean =>
+  tracedJobs(attempt, sampler)(attempt.index);
 
 /** The sampled flag of a W3C `traceparent`. */
 const isSampled = (traceparent: string): boolean =>

@@ -215,7 +215,7 @@ export class PoolCommand extends PdoflowCommand {
   traceShare = Option.String("--trace-share", {
     description:
       "trace this percentage of attempts, and all failures and the first 10 jobs of each posting " +
-      "(default: OTEL_TRACES_SAMPLER, else 1%)",
+      "(default: OTEL_TRACES_SAMPLER, else 0.1%)",
   });
   once = Option.Boolean("--once", false, { description: "exit when no job is left to run" });
   progress = Option.Boolean("--progress", false, {

@@ -2,7 +2,7 @@ import * as v from "valibot";
 
 import { attemptTrace, type PoolTrace } from "../../job/attempt-trace.ts";
 import type { TraceSpan } from "../../domain/otlp.ts";
-import { isTraced } from "../../domain/trace-sampler.ts";
+import { tracedJobs } from "../../domain/trace-sampler.ts";
 import { countOf, type PendingRun } from "../../pool/session/outcome-batch.ts";
 import type { JobRun } from "../../pool/wire/leased-job.ts";
 
@@ -24,10 +24,12 @@ export function spansOf(
   const { posting, attempt } = run;
   const { traceparent } = posting;
   const isAlone = posting.jobCount === 1;
+  const sampled = { posting: posting.id, traceparent, isAlone, isFailure };
+  const isTraced = tracedJobs(sampled, trace.sampler);
   for (let i = 0; i < countOf(ended); i++) {
     const index = run.indexes?.[i] ?? run.firstSeq + i;
+    if (!isTraced(index)) continue;
     const job = { posting: posting.id, index, attempt };
-    if (!isTraced({ ...job, traceparent, isAlone, isFailure }, trace.sampler)) continue;
     const endedAt = ended.endedAt[i] ?? 0;
     const error = errorOf(ended.errors?.at(i) ?? null);
     spans.push({

@@ -23,7 +23,7 @@ interface TraceFlags {
 }
 
 /** Of the attempts besides failures and first jobs, if nothing else is said. */
-const defaultShare = 0.01;
+const defaultShare = 0.001;
 
 /**
  * The settings from `--otlp`, or from the variables of OpenTelemetry; null if neither names a

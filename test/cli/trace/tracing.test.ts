@@ -212,7 +212,7 @@ test("the variables of OpenTelemetry choose which attempts are traced; --trace-s
     const found = traceSettings({ otlp, share }, env);
     return found && { ...found.sampler, notes: found.notes.length };
   };
-  const usual = { share: 0.01, heedsParent: true, keepsNotable: true, notes: 0 };
+  const usual = { share: 0.001, heedsParent: true, keepsNotable: true, notes: 0 };
   expect(of(undefined, "")).toEqual(usual);
   expect(of(0.5, "always_off")).toEqual({ ...usual, share: 0.5 });
   expect(of(undefined, "always_on")).toEqual({ ...usual, share: 1, heedsParent: false });
