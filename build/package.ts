@@ -12,7 +12,7 @@ import { dirname, join } from "node:path";
 
 import packageJson from "../package.json" with { type: "json" };
 import { migrations } from "../src/db/admin/migration-list.ts";
-import { schemaDigest, schemaVersion } from "../src/db/admin/this-schema.ts";
+import { oldestUsableSchema, schemaDigest, schemaVersion } from "../src/db/admin/this-schema.ts";
 import { BuildFailed } from "./build-failed.ts";
 import { bundle, declarations } from "./bundle.ts";
 import { thirdPartyText } from "./licenses.ts";
@@ -65,6 +65,7 @@ function writeSchema(folder: string): void {
   writeFileSync(join(folder, "migration-list.js"), text);
   const known = [
     `export const schemaVersion = () => ${schemaVersion()};`,
+    `export const oldestUsableSchema = () => ${oldestUsableSchema()};`,
     `export const schemaDigest = () => ${JSON.stringify(schemaDigest())};`,
   ];
   writeFileSync(join(folder, "this-schema.js"), `${known.join("\n")}\n`);

@@ -13,6 +13,7 @@ test("a fresh database has the current schema, and no rows of another test", asy
   await using other = await freshDatabase();
   expect(await schemaState(one.db)).toEqual({
     version: migrations.length,
+    compatibleSince: expect.any(Number),
     isOfThisBuild: true,
   });
   await one.sql`create table pdoflow.mine ()`;

@@ -17,7 +17,7 @@ begin
 end $$;
 
 -- Adds a pool, and returns its id (O10). p_process is {"host": "a", "pid": 1, "version": "0.1.0",
--- "osUser": "ada"}.
+-- "schema": 1, "osUser": "ada"}: schema is the version of the schema that its program was made for.
 create function pdoflow.pool_register(
   p_process jsonb, p_slots integer, p_heartbeat_timeout_ms integer, p_provides jsonb,
   p_posters text[], p_project text default null, p_postings text[] default null
@@ -43,22 +43,23 @@ begin
     raise exception 'the role % has reached its limit of % running pools: stop some, or wait until '
       'killed pools have been declared lost', pdoflow.caller(), v_limit using errcode = 'PF001';
   end if;
-  insert into pdoflow.pool (host, pid, version, role, os_user, slots, heartbeat_timeout_ms,
-                            provides, posters, project, postings, serves_all)
+  insert into pdoflow.pool (host, pid, version, schema_version, role, os_user, slots,
+                            heartbeat_timeout_ms, provides, posters, project, postings, serves_all)
   values (left(p_process ->> 'host', 255), (p_process ->> 'pid')::integer,
-          left(p_process ->> 'version', 100), pdoflow.caller(),
-          left(p_process ->> 'osUser', 100), p_slots, p_heartbeat_timeout_ms, p_provides,
-          p_posters, p_project, p_postings, pdoflow.runs_all())
+          left(p_process ->> 'version', 100), coalesce((p_process ->> 'schema')::integer, 1),
+          pdoflow.caller(), left(p_process ->> 'osUser', 100), p_slots,
+          p_heartbeat_timeout_ms, p_provides, p_posters, p_project, p_postings, pdoflow.runs_all())
   returning id into v_id;
   return v_id;
 end $$;
 
 -- Records a heartbeat. Checks the form of p_running, because another pool reads it when it rescues
--- this one. pools, slots and waiting are of the pools that claim the same jobs (count_pools).
+-- this one. pools, slots and waiting are of the pools that claim the same jobs (count_pools). A pool
+-- whose program was made for a schema before compatible_since has to end.
 create function pdoflow.pool_heartbeat(p_pool bigint, p_running jsonb, p_listens boolean)
 returns table (
   is_up boolean, is_draining boolean, slots bigint, followed bigint[], pools integer,
-  waiting integer
+  waiting integer, compatible_since integer
 )
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -79,7 +80,7 @@ begin
            array(select f.posting_id from pdoflow.followed f
                  where f.until > now() and f.posting_id in (
                    select (j.value ->> 'posting')::bigint from jsonb_array_elements(p_running) j)),
-           c.pools, c.waiting
+           c.pools, c.waiting, (select max(m.compatible_since) from pdoflow.migration m)
     from pdoflow.count_pools(p_pool) c;
 end $$;
 

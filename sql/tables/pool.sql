@@ -4,6 +4,7 @@ create table pdoflow.pool (
   host text not null,
   pid integer not null,
   version text not null,
+  schema_version integer not null default 1,
   role text not null default session_user,
   os_user text not null,
   slots integer not null,
@@ -54,6 +55,8 @@ comment on table pdoflow.pool is
   O10 Its id is drawn at random, so it is never that of another pool. A failover may lose the newest
       rows, and the server then gives their numbers again: a pool whose row was lost must not take
       a row with the same number for its own. Leases and calls have the id, people the number.';
+comment on column pdoflow.pool.schema_version is
+'The version of the schema that its program was made for.';
 comment on column pdoflow.pool.busy is
 'Number of its workers that had a job at the last heartbeat; null before its first report.';
 comment on column pdoflow.pool.free is

@@ -1,3 +1,5 @@
+import { SchemaTooNew } from "../db/admin/schema-state.ts";
+import { schemaVersion } from "../db/admin/this-schema.ts";
 import { isWorthAnotherTry } from "../db/connection/connect.ts";
 import type { Target } from "../db/settings/target.ts";
 import type { LiveOutput } from "../db/engine/follow.ts";
@@ -57,6 +59,8 @@ export class Pool {
   #workersOfAllPools: number;
   #crowd = alone;
   #noWorkers: NoWorkers | null = null;
+  /** Set when the schema no longer supports this program. */
+  #tooOld: SchemaTooNew | null = null;
   readonly #housekeeper: Housekeeper;
   #checkTimer: NodeJS.Timeout | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
@@ -148,6 +152,7 @@ export class Pool {
       await Promise.race([Promise.all([this.#reopening, this.#ending]), this.#killed.promise]);
       this.#summary.released += (await this.#session?.close()) ?? 0;
       if (this.#noWorkers) throw this.#noWorkers;
+      if (this.#tooOld) throw this.#tooOld;
       return { ...this.#summary, refusesAny: this.#session?.claimer.refusals.isAny ?? false };
     } finally {
       await this.#close();
@@ -288,11 +293,19 @@ export class Pool {
     this.#claims.wake();
   }
 
-  #onBeat(session: Session, { slots, pools, waiting, isDraining }: Beat): void {
+  #onBeat(session: Session, beat: Beat): void {
+    const { slots, pools, waiting, isDraining, compatibleSince } = beat;
     this.#crowd = { pools, waiting };
     this.#workersOfAllPools = Math.max(slots, this.#options.maxWorkers);
     if (isDraining) this.drain("it was asked to drain");
+    if (compatibleSince > schemaVersion()) this.#leaveNewSchema(compatibleSince);
     if (this.#on("answered")) void this.#attempt(() => this.#recover(session));
+  }
+
+  /** A newer pdoflow removes from the schema what this pool uses, once it has ended. */
+  #leaveNewSchema(compatibleSince: number): void {
+    this.#tooOld ??= new SchemaTooNew(this.#links.side.target.schema, compatibleSince);
+    this.drain("a newer pdoflow changes the schema");
   }
 
   async #recover(session: Session): Promise<void> {

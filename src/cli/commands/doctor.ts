@@ -9,6 +9,7 @@ import { exitCodes } from "../../domain/errors.ts";
 import type { Finding } from "../diagnosis/finding.ts";
 import { findingsOf } from "../diagnosis/findings.ts";
 import { replicationText } from "../diagnosis/replication-findings.ts";
+import { poolsText } from "../diagnosis/version-findings.ts";
 import { build } from "../../version.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 
@@ -41,12 +42,18 @@ export class DoctorCommand extends PdoflowCommand {
           database,
           roundTripMs,
           clockSkewMs,
+          schemaVersion: health.schema.version,
+          poolVersions: [...health.poolVersions],
           findings,
         });
       } else {
         const answer = `answers in ${roundTripMs.toFixed(1)} ms`;
         this.say(`PostgreSQL ${server}, ${describeTarget(target)}, ${answer}`);
         if (health.replication) this.say(replicationText(health.replication));
+        if (health.poolVersions.length > 0) {
+          const { version } = health.schema;
+          this.say(`schema version ${version}; live: ${poolsText(health.poolVersions)}`);
+        }
         for (const finding of findings) this.#show(finding);
         if (findings.length === 0) this.print("no problems found");
       }

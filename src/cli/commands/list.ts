@@ -102,7 +102,10 @@ export class PoolsCommand extends PdoflowCommand {
       const rows = await listPools(db, this.all, limit + 1);
       const [pools, hasMore] = [rows.slice(0, limit), rows.length > limit];
       if (this.json) this.printJson(outputSchemas.pools, { pools, hasMore });
-      else this.printTable(poolHeader, pools.map(poolCells), stateColor);
+      else {
+        const cells = pools.map((pool) => [...poolCells(pool), pool.version]);
+        this.printTable([...poolHeader, "version"], cells, stateColor);
+      }
       if (hasMore && !this.json) this.say(`only the newest ${limit} pools are listed`);
       if (rows.length === 0 && !this.json) this.say("no pools; start one with: pdoflow pool");
       return exitCodes.ok;

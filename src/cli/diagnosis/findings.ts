@@ -3,6 +3,7 @@ import { advice, type Finding, problem } from "./finding.ts";
 import { poolFindings } from "./pool-findings.ts";
 import { replicationFindings } from "./replication-findings.ts";
 import { scheduleFindings } from "./schedule-findings.ts";
+import { versionFindings } from "./version-findings.ts";
 
 const hourMs = 3_600_000;
 
@@ -20,9 +21,10 @@ export function findingsOf(health: Health, version: string): Finding[] {
       ),
     ),
     ...schemaFindings(health),
+    ...versionFindings(health, version),
     ...tableFindings(health),
     ...blockerFindings(health),
-    ...poolFindings(health, version),
+    ...poolFindings(health),
     ...scheduleFindings(health),
   ];
 }
@@ -150,25 +152,13 @@ const settingFindings = (settings: Health["settings"]): Finding[] =>
   });
 
 function schemaFindings({ schema }: Health): Finding[] {
-  const { name, version, known, isOfThisBuild, forbidden, brokenIndexes } = schema;
+  const { name, version, isOfThisBuild, forbidden, brokenIndexes } = schema;
   if (version === 0) {
     return [
       problem("schema", `this database has no schema "${name}"`, "create it with: pdoflow migrate"),
     ];
   }
   const found: (Finding | false)[] = [
-    version < known &&
-      problem(
-        "schema",
-        `it is at version ${version} of ${known}`,
-        "upgrade it with: pdoflow migrate",
-      ),
-    version > known &&
-      problem(
-        "schema",
-        `it is at version ${version}, but this pdoflow supports only ${known}`,
-        "upgrade pdoflow on this machine",
-      ),
     !isOfThisBuild &&
       problem(
         "schema",

@@ -38,8 +38,7 @@ function sharedDevicesFinding(shared: PoolHealth["sharedDevices"][number]): Find
 }
 
 /** Problems with pools, each with a remedy. */
-export function poolFindings(health: PoolHealth, version: string): Finding[] {
-  const others = health.poolVersions.filter((each) => each !== version);
+export function poolFindings(health: PoolHealth): Finding[] {
   const found: (Finding | false)[] = [
     health.orphanedLeases > 0 &&
       problem(
@@ -56,12 +55,6 @@ export function poolFindings(health: PoolHealth, version: string): Finding[] {
         `pools refuse ${health.passedBy.postings} open postings, for example posting ` +
           `${health.passedBy.example}`,
         "give these pools the code or the key, or stop them with: pdoflow drain",
-      ),
-    others.length > 0 &&
-      advice(
-        "versions",
-        `pools of other versions run: ${others.join(", ")}`,
-        "restart them when convenient: pdoflow drain, then pdoflow pool",
       ),
   ];
   return [

@@ -291,7 +291,11 @@ export const outputSchemas = {
     pid: v.nullable(count),
   }),
   down: output({ wasRunning: v.boolean(), folder: v.string() }),
-  migrate: output({ isDryRun: v.boolean(), applied: v.array(v.string()) }),
+  migrate: output({
+    isDryRun: v.boolean(),
+    applied: v.array(v.string()),
+    heldBack: v.array(v.string()),
+  }),
   "execute-job": output({
     job: v.string(),
     isDone: v.boolean(),
@@ -333,6 +337,10 @@ export const outputSchemas = {
     database: v.string(),
     roundTripMs: v.number(),
     clockSkewMs: v.number(),
+    /** 0 without a schema. */
+    schemaVersion: count,
+    /** Live pools by version, those for the oldest schema first; at most 20. */
+    poolVersions: v.array(v.object({ version: v.string(), schemaVersion: count, pools: count })),
     findings: v.array(
       v.object({
         kind: v.picklist(["problem", "advice"]),

@@ -3,7 +3,8 @@ import * as v from "valibot";
 
 import { type Db, explainDatabaseError, isConnectionLoss } from "../../db/connection/connect.ts";
 import { migrate, pendingMigrations } from "../../db/admin/migrations.ts";
-import { requireCurrentSchema } from "../../db/admin/schema-state.ts";
+import { schemaFault } from "../../db/admin/schema-fault.ts";
+import { requireUsableSchema } from "../../db/admin/schema-state.ts";
 import { answered, openDatabase } from "../../db/connection/open.ts";
 import {
   configuredTarget,
@@ -190,7 +191,7 @@ export abstract class PdoflowCommand extends Command<CliContext> {
       await using db = await openDatabase(target, { connections });
       // Checked first, with one statement, because migrations are nearly never pending.
       if (target.isEmbedded && (await pendingMigrations(db)).length > 0) await migrate(db);
-      else await answered(db, requireCurrentSchema(db));
+      else await answered(db, requireUsableSchema(db));
       return await work(db).catch(async (error: unknown) => {
         if (isConnectionLoss(error)) await db.abort(); // closing would wait for an answer
         throw error;
@@ -203,7 +204,7 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     try {
       return await work();
     } catch (error) {
-      throw explainDatabaseError(error, target);
+      throw (await schemaFault(error, target)) ?? explainDatabaseError(error, target);
     }
   }
 }

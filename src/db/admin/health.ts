@@ -7,7 +7,7 @@ import { readReplication, type Replication } from "./replication.ts";
 import { probeTablespaces } from "./disk-probe.ts";
 import { noSchedules, readScheduleHealth, type ScheduleHealth } from "./schedule-health.ts";
 import { schemaState } from "./schema-state.ts";
-import { schemaVersion } from "./this-schema.ts";
+import { oldestUsableSchema, schemaVersion } from "./this-schema.ts";
 import { findVacuumBlockers } from "./vacuum.ts";
 
 /** The facts about a server and a queue that doctor checks. Times are in ms. */
@@ -32,7 +32,11 @@ export interface Health extends PoolHealth, ScheduleHealth {
     name: string;
     /** 0 if there is no schema. */
     version: number;
+    /** The oldest version whose programs can use it. */
+    compatibleSince: number;
+    /** The version that this program was made for, and the oldest one that it can use. */
     known: number;
+    oldestUsable: number;
     isOfThisBuild: boolean;
     /** Tables that the role cannot read or write, and functions that it cannot call. */
     forbidden: readonly string[];
@@ -41,6 +45,15 @@ export interface Health extends PoolHealth, ScheduleHealth {
   };
   tables: readonly { name: string; live: number; dead: number; bytes: number }[];
   blockers: readonly { kind: string; name: string; who: string; ageMs: number | null }[];
+}
+
+/** Live pools of the same version. */
+export interface PoolVersion {
+  /** Such as "0.1.0 (3f2a9c1)". */
+  version: string;
+  /** The version of the schema that they were made for. */
+  schemaVersion: number;
+  pools: number;
 }
 
 /** The facts about pools that doctor checks. Times are in ms. */
@@ -59,8 +72,8 @@ export interface PoolHealth {
   poolsUp: number;
   /** The shortest heartbeat timeout of the live pools; null without any. */
   heartbeatTimeoutMs: number | null;
-  /** Versions of the live pools. */
-  poolVersions: readonly string[];
+  /** The live pools by version, those for the oldest schema first; at most 20 versions. */
+  poolVersions: readonly PoolVersion[];
   /** Active leases of pools that have ended. */
   orphanedLeases: number;
   openPostings: number;
@@ -78,11 +91,11 @@ const watched = [
 export async function readHealth(db: Db, now: () => number): Promise<Health> {
   const clock = await compareClocks(db, now);
   const forbidden = await forbiddenThings(db);
-  const { version, isOfThisBuild } =
+  const { version, compatibleSince, isOfThisBuild } =
     forbidden.length === 0
       ? await schemaState(db)
-      : { version: schemaVersion(), isOfThisBuild: true };
-  const isKnown = version > 0 && version <= schemaVersion();
+      : { version: schemaVersion(), compatibleSince: 1, isOfThisBuild: true };
+  const isKnown = version >= oldestUsableSchema() && compatibleSince <= schemaVersion();
   return {
     ...(await readServer(db)),
     ...clock,
@@ -93,7 +106,9 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
     schema: {
       name: db.target.schema,
       version,
+      compatibleSince,
       known: schemaVersion(),
+      oldestUsable: oldestUsableSchema(),
       isOfThisBuild,
       forbidden,
       brokenIndexes: await brokenIndexes(db),
@@ -213,7 +228,7 @@ async function readPools({ sql, schema }: Db) {
       or heartbeat_at < clock_timestamp() - interval '1 min')
     order by number limit 100`;
   const [row] = await sql<
-    { up: number; timeoutMs: number; versions: string[]; orphans: number; open: number }[]
+    { up: number; timeoutMs: number; versions: PoolVersion[]; orphans: number; open: number }[]
   >`
     select (select count(*)::integer from ${schema}.pool
             where state in ('up', 'draining')
@@ -221,9 +236,12 @@ async function readPools({ sql, schema }: Db) {
                 - least(heartbeat_timeout_ms, 60000) * interval '1 ms') as up,
            (select min(heartbeat_timeout_ms) from ${schema}.pool
             where state in ('up', 'draining')) as timeout_ms,
-           (select coalesce(json_agg(version), '[]') from (
-              select distinct version from ${schema}.pool
-              where state in ('up', 'draining') limit 20) v) as versions,
+           (select coalesce(json_agg(json_build_object(
+              'version', version, 'schemaVersion', schema_version, 'pools', pools)), '[]') from (
+              select version, schema_version, count(*) as pools from ${schema}.pool
+              where state in ('up', 'draining')
+              group by version, schema_version order by schema_version, version limit 20) v
+           ) as versions,
            (select count(*)::integer from ${schema}.lease l
             where active and not exists (select from ${schema}.pool p
               where p.id = l.pool_id and p.state in ('up', 'draining'))) as orphans,

@@ -176,10 +176,21 @@ const baseline = [
   "reset check_function_bodies;",
 ];
 
+/** One step from a version of the schema to the next: sql/migrations/README.md. */
+export interface Migration {
+  name: string;
+  sql: string;
+  /**
+   * The oldest schema version whose programs still work after it. Only a step that removes what
+   * older programs use names one; after all others they work on.
+   */
+  compatibleSince?: number;
+  /** Programs of its version also work before it, as with an index, or with what it removes. */
+  isOptional?: boolean;
+}
+
 /**
  * In the order in which they apply; the number is the position in the list, from 1. Released ones
  * are fixed: see sql/migrations/README.md.
  */
-export const migrations: readonly { name: string; sql: string }[] = [
-  { name: "0001_queue", sql: baseline.join("\n") },
-];
+export const migrations: readonly Migration[] = [{ name: "0001_queue", sql: baseline.join("\n") }];

@@ -1,8 +1,8 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 import { type Db, errorCode, type Sql, type Tx } from "../connection/connect.ts";
-import { schemaDigest, schemaVersion } from "./this-schema.ts";
+import { oldestUsableSchema, schemaDigest, schemaVersion } from "./this-schema.ts";
 
-/** The schema does not exist, or is older than this program. */
+/** The schema does not exist, or is older than this program can use. */
 export class SchemaOutdated extends PdoflowError {
   override readonly name = "SchemaOutdated";
   readonly exitCode = exitCodes.database;
@@ -10,20 +10,20 @@ export class SchemaOutdated extends PdoflowError {
     const state =
       found === 0 ? `has no schema "${schema}"` : `has schema "${schema}" at version ${found}`;
     super(
-      `the database ${state}; this pdoflow needs version ${schemaVersion()}. ` +
+      `the database ${state}; this pdoflow needs version ${oldestUsableSchema()}. ` +
         "Run: pdoflow migrate",
     );
   }
 }
 
-/** The schema was migrated by a newer pdoflow than this one. */
+/** A newer pdoflow has removed from the schema what this program uses, or is about to. */
 export class SchemaTooNew extends PdoflowError {
   override readonly name = "SchemaTooNew";
   readonly exitCode = exitCodes.database;
-  constructor(schema: string, found: number) {
+  constructor(schema: string, compatibleSince: number) {
     super(
-      `schema "${schema}" is at version ${found}, newer than this pdoflow knows ` +
-        `(${schemaVersion()}). Upgrade pdoflow on this machine to the version that migrated it.`,
+      `schema "${schema}" supports programs for its version ${compatibleSince} or newer; this ` +
+        `pdoflow is for version ${schemaVersion()}. Upgrade pdoflow on this machine.`,
     );
   }
 }
@@ -45,6 +45,11 @@ export class SchemaOfOtherBuild extends PdoflowError {
 export interface SchemaState {
   /** The number of the last migration applied; 0 if there is none. */
   version: number;
+  /**
+   * The oldest version whose programs can use it; 0 if there is none. Counts migrations that wait
+   * for older pools to end, which are announced by a row without a time.
+   */
+  compatibleSince: number;
   /** False if an unreleased build with another schema of this version has applied it. */
   isOfThisBuild: boolean;
 }
@@ -57,34 +62,51 @@ export async function schemaState({
   schema: Db["schema"];
 }): Promise<SchemaState> {
   try {
-    // As JSON: early builds had no column "digest". As a simple query: it runs once per connection,
-    // and takes one round trip instead of two.
-    const [row] = await sql<{ number: number; digest: string | null }[]>`
-      select number, to_jsonb(m) ->> 'digest' as digest from ${schema}.migration m
+    // As JSON: early builds had fewer columns. As a simple query: it runs once per connection, and
+    // takes one round trip instead of two.
+    const [row] = await sql<{ number: number; digest: string | null; compatibleSince: number }[]>`
+      select number, to_jsonb(m) ->> 'digest' as digest,
+             (select coalesce(max((to_jsonb(o) ->> 'compatible_since')::integer), 0)
+              from ${schema}.migration o) as compatible_since
+      from ${schema}.migration m where applied_at is not null
       order by number desc limit 1`.simple();
     const version = row?.number ?? 0;
-    const isComparable = version === schemaVersion();
-    return { version, isOfThisBuild: !isComparable || row?.digest === schemaDigest() };
+    const compatibleSince = row?.compatibleSince ?? 0;
+    const digest = row?.digest ?? null;
+    // A newer program that has not applied its last migration has no digest for this version.
+    const isComparable = version === schemaVersion() && (digest !== null || compatibleSince === 0);
+    return { version, compatibleSince, isOfThisBuild: !isComparable || digest === schemaDigest() };
   } catch (error) {
     const code = errorCode(error);
     if (code !== "42P01" && code !== "3F000") throw error; // no such table, no such schema
-    return { version: 0, isOfThisBuild: true };
+    return { version: 0, compatibleSince: 0, isOfThisBuild: true };
   }
 }
 
 /**
+ * Checks that this program can use the schema. It may be newer, unless that has removed what this
+ * program uses.
+ *
  * @throws {SchemaOutdated} `pdoflow migrate` has to run first.
- * @throws {SchemaTooNew} this program is older than the schema.
+ * @throws {SchemaTooNew} this program is too old for the schema.
  * @throws {SchemaOfOtherBuild} an unreleased build has made it.
  */
-export async function requireCurrentSchema(db: Db): Promise<void> {
-  const { version, isOfThisBuild } = await schemaState(db);
-  requireCurrentVersion(db.target.schema, version);
-  if (!isOfThisBuild) throw new SchemaOfOtherBuild(db.target.schema);
+export async function requireUsableSchema(db: Db): Promise<void> {
+  const state = await schemaState(db);
+  requireUsableVersion(db.target.schema, state);
+  if (!state.isOfThisBuild) throw new SchemaOfOtherBuild(db.target.schema);
 }
 
-/** As `requireCurrentSchema`, for a version that is known. */
-export function requireCurrentVersion(schema: string, found: number): void {
-  if (found < schemaVersion()) throw new SchemaOutdated(schema, found);
-  if (found > schemaVersion()) throw new SchemaTooNew(schema, found);
+/** As `requireUsableSchema`, for a state that is known. */
+export function requireUsableVersion(
+  schema: string,
+  { version, compatibleSince }: Pick<SchemaState, "version" | "compatibleSince">,
+): void {
+  if (version < oldestUsableSchema()) throw new SchemaOutdated(schema, version);
+  requireSupported(schema, compatibleSince);
+}
+
+/** @throws {SchemaTooNew} */
+export function requireSupported(schema: string, compatibleSince: number): void {
+  if (compatibleSince > schemaVersion()) throw new SchemaTooNew(schema, compatibleSince);
 }

@@ -215,12 +215,24 @@ export function isConnectionLoss(error: unknown): boolean {
 export function isWorthAnotherTry(error: unknown): boolean {
   // A conflict; a full disk or memory; a lock, a timeout, a cancelling administrator.
   const isPassing = /^(40P01|40001|53|55P03|57014|58)/.test(errorCode(error) ?? "");
-  return isPassing || isConnectionLoss(error);
+  return isPassing || isOvertaken(error) || isConnectionLoss(error);
+}
+
+/**
+ * Whether a migration has overtaken a statement: it replaced a function after the server had
+ * planned the call, or the columns of a result. postgres.js itself tries the latter again, except
+ * in a transaction.
+ */
+function isOvertaken(error: unknown): boolean {
+  const { routine }: { routine?: unknown } = Object(error ?? {});
+  const isReplaced =
+    errorCode(error) === "XX000" && messageOf(error).startsWith("cache lookup failed");
+  return isReplaced || routine === "RevalidateCachedQuery";
 }
 
 /** Whether the server refuses a value: not valid as jsonb, too large, or against a constraint. */
 export function isRefusal(error: unknown): boolean {
-  return /^(22|23|54|XX000)/.test(errorCode(error) ?? "");
+  return /^(22|23|54|XX000)/.test(errorCode(error) ?? "") && !isOvertaken(error);
 }
 
 export function errorCode(error: unknown): string | null {

@@ -7,6 +7,8 @@ export interface NewPool extends PoolScope {
   host: string;
   pid: number;
   version: string;
+  /** The version of the schema that its program was made for; 1 if absent. */
+  schemaVersion?: number;
   osUser: string;
   slots: number;
   /** How long after its last heartbeat it counts as lost. */
@@ -15,10 +17,11 @@ export interface NewPool extends PoolScope {
 
 /** Writes the row of a starting pool, and returns its id (O10). */
 export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<number> {
-  const { host, pid, version, osUser } = pool;
+  const { host, pid, version, schemaVersion, osUser } = pool;
+  const process = { host, pid, version, schema: schemaVersion, osUser };
   const [row] = await sql<{ id: number }[]>`
     select ${schema}.pool_register(
-      ${JSON.stringify({ host, pid, version, osUser })}::text::jsonb, ${pool.slots},
+      ${JSON.stringify(process)}::text::jsonb, ${pool.slots},
       ${pool.heartbeatTimeoutMs}, ${JSON.stringify(pool.provides)}::text::jsonb,
       ${pool.posters === null ? null : texts(pool.posters)}::text[],
       ${pool.project ?? null},
@@ -54,6 +57,8 @@ export interface Beat {
   waiting: number;
   /** The followed postings (follow.ts) among those of its running jobs. */
   followed: number[];
+  /** The oldest schema version whose programs can use the schema as it is or is about to be. */
+  compatibleSince: number;
 }
 
 /**
@@ -70,11 +75,13 @@ export async function sendHeartbeat(
 ): Promise<Beat> {
   // As JSON: an array would arrive as a text (array.ts).
   const [row] = await sql<Beat[]>`
-    select is_up, is_draining, slots, to_json(followed) as followed, pools, waiting
+    select is_up, is_draining, slots, to_json(followed) as followed, pools, waiting,
+           compatible_since
     from ${schema}.pool_heartbeat(
       ${poolId}, ${JSON.stringify(running)}::text::jsonb, ${listens})`;
   if (!isPooled) await sql`select ${schema}.listen()`;
-  return row ?? { isUp: false, isDraining: false, slots: 0, pools: 0, waiting: 0, followed: [] };
+  const none = { isUp: false, isDraining: false, followed: [], compatibleSince: 0 };
+  return row ?? { ...none, slots: 0, pools: 0, waiting: 0 };
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Transaction } from "./transaction.ts";
 import { type Db, errorCode, explainDatabaseError, type Sql } from "../connection/connect.ts";
 import { describeNeededGrant } from "../connection/needed-grant.ts";
 import type { Target } from "../settings/target.ts";
-import { requireCurrentVersion, SchemaOutdated } from "../admin/schema-state.ts";
+import { requireUsableVersion, SchemaOutdated } from "../admin/schema-state.ts";
 
 /** Posting should be part of a transaction, but none has begun on that connection. */
 export class NoTransaction extends PdoflowError {
@@ -166,12 +166,14 @@ export async function requireTransaction(db: CallerDb): Promise<void> {
            current_setting('transaction_read_only')::boolean as is_read_only,
            to_regclass(${`${target.schema}.migration`}) is not null as has_schema`;
   if (!first?.hasSchema) throw new SchemaOutdated(target.schema, 0);
-  const [second] = await sql<{ isInside: boolean; number: number }[]>`
-    select transaction_timestamp()::text = ${first.beganAt} as is_inside,
-           (select coalesce(max(number), 0) from ${schema}.migration) as number`;
+  const [second] = await sql<{ isInside: boolean; version: number; compatibleSince: number }[]>`
+    select transaction_timestamp()::text = ${first.beganAt} as is_inside, m.*
+    from (select coalesce(max(number) filter (where applied_at is not null), 0) as version,
+                 coalesce(max((to_jsonb(m) ->> 'compatible_since')::integer), 0) as compatible_since
+          from ${schema}.migration m) m`;
   if (!second?.isInside) throw new NoTransaction();
   if (first.isReadOnly) throw new TransactionReadOnly();
-  requireCurrentVersion(target.schema, second.number);
+  requireUsableVersion(target.schema, second);
 }
 
 /**

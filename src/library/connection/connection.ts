@@ -4,7 +4,8 @@ import {
   explainDatabaseError,
   isConnectionLoss,
 } from "../../db/connection/connect.ts";
-import { requireCurrentSchema } from "../../db/admin/schema-state.ts";
+import { schemaFault } from "../../db/admin/schema-fault.ts";
+import { requireUsableSchema } from "../../db/admin/schema-state.ts";
 import { openDatabase } from "../../db/connection/open.ts";
 import { readServerIdentity, type ServerIdentity } from "../../db/connection/server-identity.ts";
 import type { Target } from "../../db/settings/target.ts";
@@ -85,7 +86,7 @@ export class Connection {
   }
 
   /**
-   * Runs `work` with open connections to a schema of this pdoflow's version. If they were lost, the
+   * Runs `work` with open connections to a schema that this pdoflow can use. If they were lost, the
    * next use opens others, to the next address if there are several.
    *
    * @throws {DatabaseUnavailable} the server cannot be reached or refuses the connection.
@@ -106,7 +107,7 @@ export class Connection {
     } catch (error) {
       if (use !== this.#current && wasClosed(error)) throw new ConnectionClosed(error);
       isLost = isConnectionLoss(error);
-      throw explainDatabaseError(error, this.target);
+      throw (await schemaFault(error, this.target)) ?? explainDatabaseError(error, this.target);
     } finally {
       if (isLost && use === this.#current) {
         this.#current = null; // its other users may have more luck
@@ -147,7 +148,7 @@ export class Connection {
   /** Once in a process; after a failure again at the next use. */
   async #checkSchema(db: Db): Promise<void> {
     try {
-      await requireCurrentSchema(db);
+      await requireUsableSchema(db);
     } catch (error) {
       this.#schemaCheck = null;
       throw error;

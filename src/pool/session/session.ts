@@ -1,3 +1,4 @@
+import { schemaVersion } from "../../db/admin/this-schema.ts";
 import type { LeasedRange } from "../../db/engine/leases.ts";
 import { release, releaseUnknown } from "../../db/engine/release.ts";
 import {
@@ -158,7 +159,8 @@ export class Session {
     listener: SessionListener,
   ): Promise<Session> {
     for (const lost of await links.side.ask((db) => rescuePools(db))) listener.onRescue(lost);
-    const poolId = await links.side.ask((db) => registerPool(db, pool));
+    const row = { ...pool, schemaVersion: schemaVersion() };
+    const poolId = await links.side.ask((db) => registerPool(db, row));
     const warnings = await links.side.ask((db) => neighbourWarnings(db, poolId, pool.provides));
     for (const line of warnings) listener.log(line);
     return new Session(links, pool, poolId, listener);

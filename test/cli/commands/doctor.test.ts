@@ -118,9 +118,9 @@ test("a pool that is silent and leases of none are found", async () => {
   expect(await examine(cli)).toEqual({
     code: 1,
     findings: [
+      ["advice", "versions"],
       ["problem", "pools"],
       ["problem", "leases"],
-      ["advice", "versions"],
     ],
   });
 });

@@ -1,8 +1,15 @@
 import { expect, test } from "bun:test";
 
+import type { Finding } from "../../../src/cli/diagnosis/finding.ts";
 import { findingsOf } from "../../../src/cli/diagnosis/findings.ts";
 import type { Replication } from "../../../src/db/admin/replication.ts";
 import type { Health } from "../../../src/db/admin/health.ts";
+
+/** Live pools of a version. */
+const pools = (version: string, schemaVersion: number, count = 1) => ({
+  ...{ version, schemaVersion },
+  pools: count,
+});
 
 const well: Health = {
   serverVersion: 180_004,
@@ -22,7 +29,9 @@ const well: Health = {
   schema: {
     name: "pdoflow",
     version: 7,
+    compatibleSince: 5,
     known: 7,
+    oldestUsable: 6,
     isOfThisBuild: true,
     forbidden: [],
     brokenIndexes: [],
@@ -34,7 +43,7 @@ const well: Health = {
   poolsUp: 1,
   heartbeatTimeoutMs: 15_000,
   replication: { timeline: 1, standbys: 1, isSynchronous: true, isPatroni: false },
-  poolVersions: ["1.0"],
+  poolVersions: [pools("1.2.0 (abc)", 7)],
   orphanedLeases: 0,
   openPostings: 3,
   passedBy: { postings: 0, example: null },
@@ -60,11 +69,11 @@ const blocker = (kind: string, name: string) => ({
 });
 
 test("a queue that a schedule prunes may be large", () =>
-  expect(findingsOf({ ...well, hasPrune: true, oldPostings: 10_000 }, "1.0")).toEqual([]));
+  expect(findingsOf({ ...well, hasPrune: true, oldPostings: 10_000 }, "1.2.0 (abc)")).toEqual([]));
 
-test("if all is well, nothing is found", () => expect(findingsOf(well, "1.0")).toEqual([]));
+test("if all is well, nothing is found", () => expect(findingsOf(well, "1.2.0 (abc)")).toEqual([]));
 
-test.each<[Partial<Health>, "problem" | "advice", RegExp]>([
+test.each<[Partial<Health>, Finding["kind"] | Finding["kind"][], RegExp]>([
   [failing(10, "the limit"), "problem", /schedule nightly of ada posted nothing; .* the limit/],
   [
     failing(0, null),
@@ -101,8 +110,18 @@ test.each<[Partial<Health>, "problem" | "advice", RegExp]>([
   [setting("idle_in_transaction_session_timeout", "10s"), "advice", /it is 10s/],
   [setting("idle_session_timeout", "10s"), "advice", /reconnect/],
   [schema({ version: 0 }), "problem", /no schema "pdoflow"/],
-  [schema({ version: 6 }), "problem", /version 6 of 7/],
-  [schema({ version: 8 }), "problem", /supports only 7/],
+  [
+    schema({ version: 5 }),
+    "problem",
+    /at version 5, .* needs version 6 .*first, with: pdoflow migr/,
+  ],
+  [schema({ version: 6 }), "advice", /at version 6 of 7, .* upgrade it with: pdoflow migrate$/],
+  [schema({ version: 8 }), "advice", /at version 8, .* for version 7 .* when convenient$/],
+  [
+    schema({ version: 9, compatibleSince: 8 }),
+    "problem",
+    /supports programs for its version 8 or newer.* 7 upgrade pdoflow on this machine$/,
+  ],
   [schema({ forbidden: ["table job"] }), "problem", /lacks privileges on table job/],
   [schema({ brokenIndexes: ["job_ccnew"] }), "advice", /job_ccnew/],
   [{ tables: [{ name: "job", live: 1, dead: 200_000, bytes: 5e7 }] }, "advice", /200,000 dead/],
@@ -125,7 +144,22 @@ test.each<[Partial<Health>, "problem" | "advice", RegExp]>([
     /tablespace small: No space left on device free some space/,
   ],
   [{ poolsUp: 0 }, "advice", /no pool is running/],
-  [{ poolVersions: ["1.0", "0.9"] }, "advice", /other versions run: 0\.9/],
+  [
+    { poolVersions: [pools("1.10.0 (z)", 7), pools("1.1.0 (a)", 7, 2), pools("1.0.0 (b)", 6)] },
+    ["advice", "advice"],
+    /^older .*: 1 pool of 1\.0\.0 \(b\), 2 pools of 1\.1\.0 \(a\) upgrade them, the first one first/,
+  ],
+  [{ poolVersions: [pools("1.10.0 (z)", 7)] }, "advice", /^newer .* 1\.10\.0 .* on this machine/],
+  [
+    { poolVersions: [pools("1.2.0 (def)", 7)] },
+    "advice",
+    /^other builds than this .* 1\.2\.0 \(def\)/,
+  ],
+  [
+    { ...schema({ version: 6 }), poolVersions: [pools("1.1.0 (a)", 6)] },
+    ["advice", "advice"],
+    /first upgrade 1 pool of 1\.1\.0 \(a\), then run: pdoflow migrate/,
+  ],
   [
     { sharedDevices: [{ name: "gpu", devices: ["0", "1"], host: "n1", pools: [3, 7] }] },
     "advice",
@@ -137,9 +171,8 @@ test.each<[Partial<Health>, "problem" | "advice", RegExp]>([
     /pool 3 on n1 \(pid 9, role r\) has sent no heartbeat for 61 s/,
   ],
 ])("%p is found as %s", (change, kind, expected) => {
-  const findings = findingsOf({ ...well, ...change }, "1.0");
-  expect(findings).toHaveLength(1);
+  const findings = findingsOf({ ...well, ...change }, "1.2.0 (abc)");
+  expect(findings.map((each) => each.kind)).toEqual([kind].flat());
   const [finding] = findings;
-  expect(finding?.kind).toBe(kind);
   expect(`${finding?.found} ${finding?.remedy}`).toMatch(expected);
 });

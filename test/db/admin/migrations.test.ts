@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { sendHeartbeat, markListening } from "../../../src/db/engine/pools.ts";
 import { migrations } from "../../../src/db/admin/migration-list.ts";
-import { migrate, pendingMigrations } from "../../../src/db/admin/migrations.ts";
-import { requireCurrentSchema, schemaState } from "../../../src/db/admin/schema-state.ts";
+import { migrate, pendingMigrations, prepareSchema } from "../../../src/db/admin/migrations.ts";
+import { requireUsableSchema, schemaState } from "../../../src/db/admin/schema-state.ts";
 import { finishStragglers, foldProgress } from "../../../src/db/engine/outcomes.ts";
 import { readCounts } from "../../../src/db/read/status.ts";
 import {
@@ -56,8 +56,8 @@ describe("migrating", () => {
         return await migrate(alone);
       }),
     );
-    expect(applied.flat()).toEqual(names);
-    await requireCurrentSchema(db);
+    expect(applied.flatMap((each) => each.applied)).toEqual(names);
+    await requireUsableSchema(db);
     const written = await db.sql`select number, name from pdoflow.migration order by number`;
     expect([...written]).toEqual(names.map((name, place) => ({ number: place + 1, name })));
   });
@@ -66,7 +66,7 @@ describe("migrating", () => {
     await using db = await freshQueue();
     await db.sql`delete from pdoflow.migration where number = ${names.length}`;
     expect((await pendingMigrations(db)).map(({ name }) => name)).toEqual(names.slice(-1));
-    expect(await refusal(requireCurrentSchema(db))).toContain("Run: pdoflow migrate");
+    expect(await refusal(requireUsableSchema(db))).toContain("Run: pdoflow migrate");
   });
 
   test("if one fails, nothing is left", async () => {
@@ -89,17 +89,32 @@ describe("migrating", () => {
 
   test("a database without a schema is refused with the remedy", async () => {
     await using db = await emptyDatabase();
-    expect(await refusal(requireCurrentSchema(db))).toContain(
+    expect(await refusal(requireUsableSchema(db))).toContain(
       `the database has no schema "pdoflow"; this pdoflow needs version ${names.length}. ` +
         "Run: pdoflow migrate",
     );
   });
 
-  test("a schema of a newer pdoflow is left alone", async () => {
+  test("a schema of a newer pdoflow is used as it is, unless it no longer supports this", async () => {
     await using db = await freshQueue();
-    await db.sql`insert into pdoflow.migration (number, name) values (99, 'from the future')`;
-    for (const act of [requireCurrentSchema, pendingMigrations, migrate]) {
-      expect(await refusal(act(db))).toContain('schema "pdoflow" is at version 99, newer than');
+    await db.sql`
+      insert into pdoflow.migration (number, name, compatible_since)
+      values (98, 'expanded', ${names.length}), (99, 'contracted', ${names.length})`;
+    await requireUsableSchema(db);
+    expect(await pendingMigrations(db)).toEqual([]);
+    expect(await migrate(db)).toEqual({ applied: [], heldBack: null });
+    // The row without a time announces a migration that waits for older pools to end.
+    for (const isAnnounced of [true, false]) {
+      await db.sql`
+        update pdoflow.migration set compatible_since = 98,
+          applied_at = case when not ${isAnnounced}::boolean then now() end
+        where number = 99`;
+      for (const act of [requireUsableSchema, pendingMigrations, migrate]) {
+        expect(await refusal(act(db))).toContain(
+          'schema "pdoflow" supports programs for its version 98 or newer; this pdoflow is for ' +
+            `version ${names.length}. Upgrade pdoflow on this machine.`,
+        );
+      }
     }
   });
 
@@ -107,11 +122,12 @@ describe("migrating", () => {
     await using db = await freshQueue();
     const spoils = [
       db.sql`update pdoflow.migration set digest = 'of another text'`,
-      db.sql`alter table pdoflow.migration drop column digest`, // the first builds had none
+      // the first builds had neither
+      db.sql`alter table pdoflow.migration drop column digest, drop column compatible_since`,
     ];
     for (const spoil of spoils) {
       await spoil;
-      for (const act of [requireCurrentSchema, pendingMigrations, migrate]) {
+      for (const act of [requireUsableSchema, pendingMigrations, migrate]) {
         expect(await refusal(act(db))).toContain("was made by another unreleased build");
       }
     }
@@ -122,13 +138,7 @@ describe("upgrading", () => {
   /** A schema that was released with an older pdoflow and then upgraded. */
   async function upgraded(old: string[], later: string[]): Promise<string[]> {
     await using db = await emptyDatabase();
-    await db.sql`create schema pdoflow`;
-    await db.sql`create table pdoflow.migration (
-      number integer primary key, name text not null,
-      digest text constraint digest_is_short check (length(digest) <= 64),
-      applied_at timestamptz not null default now())`;
-    await db.sql`comment on table pdoflow.migration
-      is 'One row: one migration that was applied. digest: of the whole schema after it.'`;
+    await prepareSchema(db, db.sql);
     for (const text of [...old, ...later]) await db.sql.unsafe(text);
     await db.sql`select pdoflow.apply_grants()`;
     return await catalogOf(db.sql);
@@ -169,7 +179,7 @@ describe("a schema of another name", () => {
   /** A second queue in the same database. */
   async function otherQueue(db: Db, schema = "other_queue"): Promise<Db> {
     const other = connect({ ...db.target, schema }, { connections: 2 });
-    expect(await migrate(other)).toEqual(names);
+    expect((await migrate(other)).applied).toEqual(names);
     return other;
   }
 
