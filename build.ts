@@ -3,10 +3,10 @@ import { existsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-import { buildText, compile, isUpToDate } from "./build/binary.ts";
+import { buildText, isUpToDate } from "./build/binary.ts";
 import { BuildFailed } from "./build/build-failed.ts";
-import { thirdPartyText } from "./build/licenses.ts";
-import { machine, parseTarget, targets } from "./build/targets.ts";
+import { makeInstalled } from "./build/installed-folder.ts";
+import { machine, parseTarget } from "./build/targets.ts";
 import packageJson from "./package.json" with { type: "json" };
 
 const usage = `bun build.ts [--target TARGET] [--outfile FILE] [--if-changed]
@@ -47,11 +47,7 @@ async function main(): Promise<void> {
   const folder = dirname(outfile);
   const hasPages = existsSync(join(folder, "THIRD_PARTY"));
   if (values["if-changed"] && hasPages && isUpToDate(outfile)) return;
-  const bundled = await compile(target, outfile);
-  const { installedPages } = await import("./build/command-pages.ts"); // it loads every command
-  const pages = await installedPages();
-  pages.set("THIRD_PARTY", thirdPartyText(bundled, { server: targets[target].postgres !== null }));
-  for (const [path, text] of pages) await Bun.write(join(folder, path), text);
+  await makeInstalled(target, outfile);
   console.error(`${outfile}: pdoflow ${buildText()} for ${target}`);
 }
 

@@ -11,18 +11,26 @@ export async function bundle(
   entryPoints: readonly string[],
   outdir: string,
 ): Promise<string[]> {
-  const { metafile } = await Bun.build({
-    metafile: true,
-    entrypoints: entryPoints.map((name) => join(folder, `${name}.js`)),
-    root: folder,
-    outdir,
-    target: "node",
-    format: "esm",
-    splitting: true,
-    naming: { chunk: "chunks/[name]-[hash].[ext]" },
-    plugins: [lateBuiltins],
-  });
-  return Object.keys(metafile?.inputs ?? {});
+  // Bun writes paths from the current folder into comments, and hashes them into names: from here,
+  // they do not depend on the name of this build's draft.
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    const { metafile } = await Bun.build({
+      metafile: true,
+      entrypoints: entryPoints.map((name) => join(folder, `${name}.js`)),
+      root: folder,
+      outdir,
+      target: "node",
+      format: "esm",
+      splitting: true,
+      naming: { chunk: "chunks/[name]-[hash].[ext]" },
+      plugins: [lateBuiltins],
+    });
+    return Object.keys(metafile?.inputs ?? {});
+  } finally {
+    process.chdir(before);
+  }
 }
 
 /** Modules of Node that take milliseconds to load, and that a first post often does not need. */

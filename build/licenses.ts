@@ -24,7 +24,8 @@ export function thirdPartyText(
   return parts.join(`\n${"-".repeat(80)}\n\n`);
 }
 
-const packagesOf = (files: readonly string[]): string[] => {
+/** The npm packages that these files are from, sorted. */
+export const packagesOf = (files: readonly string[]): string[] => {
   const names = files.map((file) => /node_modules\/((?:@[^/]+\/)?[^/.][^/]*)\//.exec(file)?.[1]);
   return [...new Set(names.filter((name) => name !== undefined))].toSorted();
 };

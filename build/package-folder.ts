@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { BuildFailed } from "./build-failed.ts";
@@ -20,6 +20,20 @@ export async function packageFolder(name: string, version: string): Promise<stri
   return folder;
 }
 
+/** @throws {BuildFailed} it differs from the package in package-lock.json. */
+export function requireLocked(name: string, version: string, archive: Uint8Array): void {
+  const lock = JSON.parse(readFileSync(join(modules, "../package-lock.json"), "utf8")) as {
+    packages: Record<string, { version?: string; integrity?: string }>;
+  };
+  const locked = lock.packages[`node_modules/${name}`];
+  const found = `sha512-${new Bun.CryptoHasher("sha512").update(archive).digest("base64")}`;
+  if (locked?.version === version && locked.integrity === found) return;
+  throw new BuildFailed(
+    `${name}@${version}: expected the digest ${locked?.integrity ?? "(none)"} of ` +
+      `package-lock.json, found ${found}. Somebody may have changed the package.`,
+  );
+}
+
 async function fetchPackage(name: string, version: string, folder: string): Promise<void> {
   console.error(`fetching ${name}@${version}`);
   mkdirSync(dirname(folder), { recursive: true });
@@ -31,8 +45,9 @@ async function fetchPackage(name: string, version: string, folder: string): Prom
       const reason = npm.stderr.toString().trim() || `exit code ${npm.exitCode}`;
       throw new BuildFailed(`npm could not fetch ${name}@${version}: ${reason}`);
     }
-    const archive = join(draft, npm.stdout.toString().trim());
-    await new Bun.Archive(await Bun.file(archive).bytes()).extract(draft);
+    const archive = await Bun.file(join(draft, npm.stdout.toString().trim())).bytes();
+    requireLocked(name, version, archive);
+    await new Bun.Archive(archive).extract(draft);
     // Another build may have been faster: then its folder is as good.
     if (!existsSync(folder)) renameSync(join(draft, "package"), folder);
   } finally {

@@ -20,14 +20,19 @@ import { isNewerThanSources } from "./sources.ts";
 
 const root = join(import.meta.dir, "..");
 const entryPoints = ["index", "testing"];
+const packed = join(root, `dist/${packageJson.name}-${packageJson.version}.tgz`);
 
 /**
  * Makes the npm package of the library: the folder dist/npm and its tarball beside it. Returns the
  * path of the tarball. Both appear whole or not at all.
  */
 export async function buildPackage({ ifChanged = false } = {}): Promise<string> {
-  const packed = join(root, `dist/${packageJson.name}-${packageJson.version}.tgz`);
   if (ifChanged && isNewerThanSources(packed)) return packed;
+  return (await buildPackageWithFiles()).tarball;
+}
+
+/** As `buildPackage`; also returns the files that are in the bundle. */
+export async function buildPackageWithFiles(): Promise<{ tarball: string; bundled: string[] }> {
   const startedAt = new Date();
   mkdirSync(join(root, "dist"), { recursive: true });
   const draft = mkdtempSync(join(root, "dist/.npm-"));
@@ -50,7 +55,7 @@ export async function buildPackage({ ifChanged = false } = {}): Promise<string> 
     renameSync(folder, join(root, "dist/npm"));
     utimesSync(tarball, startedAt, startedAt); // a source that is edited in the meantime is newer
     renameSync(tarball, packed);
-    return packed;
+    return { tarball: packed, bundled };
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
