@@ -54,8 +54,8 @@ begin
 end $$;
 
 -- Records a heartbeat. Checks the form of p_running, because another pool reads it when it rescues
--- this one. pools, slots and waiting are of the pools that claim the same jobs (count_pools). A pool
--- whose program was made for a schema before compatible_since has to end.
+-- this one. pools, slots and waiting are of the pools that claim the same jobs (count_pools). A
+-- pool whose program was made for a schema before compatible_since has to end.
 create function pdoflow.pool_heartbeat(p_pool bigint, p_running jsonb, p_listens boolean)
 returns table (
   is_up boolean, is_draining boolean, slots bigint, followed bigint[], pools integer,
