@@ -114,6 +114,21 @@ describe("a step that removes what older pools use", () => {
     expect(await cli.run("pool", "--once")).toMatchObject({ code: 0 });
   });
 
+  test("a pool whose functions are gone without notice ends, and says why", async () => {
+    await using db = await freshDatabase();
+    using cli = await openCommands(db);
+    const pool = cli.start("pool", "-j", "1");
+    await until("it has registered", async () => (await db.sql`select from pdoflow.pool`).length);
+    await db.sql.begin(async (sql) => {
+      await sql`insert into pdoflow.migration (number, name, compatible_since)
+        values (3, 'contract', 2)`;
+      await sql`drop function pdoflow.pool_heartbeat`;
+      await sql`select pg_notify('pdoflow.changed', '')`; // it sends a heartbeat
+    });
+    expect(await pool.exited).toBe(3);
+    expect(await textOf(pool.stderr)).toEndWith(tooOld("pool"));
+  });
+
   test("a program that needs it refuses, names the pools, and changes nothing", async () => {
     using strict = release3({ isNeeded: true });
     await using db = await freshDatabase();

@@ -6,6 +6,8 @@ import {
   DatabaseUnavailable,
   explainDatabaseError,
   isConnectionLoss,
+  isRefusal,
+  isWorthAnotherTry,
 } from "../../../src/db/connection/connect.ts";
 import { markListening } from "../../../src/db/engine/pools.ts";
 import type { Target } from "../../../src/db/settings/target.ts";
@@ -130,6 +132,33 @@ test("a fault of a program (ERR_…) is none", () =>
   expect(isConnectionLoss(Object.assign(new Error("x"), { code: "ERR_INVALID_ARG_TYPE" }))).toBe(
     false,
   ));
+
+describe("a statement that a migration has overtaken", () => {
+  const lookup = (message: string) => Object.assign(new Error(message), { code: "XX000" });
+
+  test.each([
+    ["a function that was replaced", lookup("cache lookup failed for function 4711"), true],
+    [
+      "a result with other columns, in any language",
+      Object.assign(new Error("x"), { code: "0A000", routine: "RevalidateCachedQuery" }),
+      true,
+    ],
+    ["another internal error", lookup("invalid memory alloc request size"), false],
+  ])("%s: is sent again, and is no fault of its values", (_, error, isOvertaken) => {
+    expect(isWorthAnotherTry(error)).toBe(isOvertaken);
+    expect(isRefusal(error)).toBe(!isOvertaken);
+  });
+
+  test("a prepared statement whose columns have changed is sent again", async () => {
+    await using db = await freshQueue();
+    await using one = connect(db.target, { connections: 1 });
+    const read = () => one.sql`select * from pdoflow.migration`;
+    await read();
+    await read();
+    await db.sql`alter table pdoflow.migration add column more text`;
+    expect(Object.keys((await read())[0] ?? {})).toContain("more");
+  });
+});
 
 test("notifications of both channels come over the connection that works", async () => {
   await using db = await freshQueue();
