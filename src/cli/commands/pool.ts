@@ -357,6 +357,7 @@ export class PoolCommand extends PdoflowCommand {
       memoryMaxBytes: options.recycleAbove ?? null,
       profiles: options.profile,
       trace,
+      log: (line: string) => this.say(`pool: ${line}`),
       user: this.#workerUser(),
     };
     return {

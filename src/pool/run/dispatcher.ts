@@ -1,5 +1,5 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
-import { type Counts, formatAmount } from "../../domain/capabilities.ts";
+import type { Counts } from "../../domain/capabilities.ts";
 import { type ClassRoom, classKey, type Resources } from "../../domain/job-class.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import { isSameJob, type JobRun } from "../wire/leased-job.ts";
@@ -13,6 +13,7 @@ import type {
   WorkerMessage,
 } from "../wire/protocol.ts";
 import { BaseRunner, watchEveryMs } from "./base-runner.ts";
+import { outOfMemory } from "./out-of-memory.ts";
 import { lostResult, stoppedResult } from "./pending-outcome.ts";
 import {
   type RunnerContext,
@@ -29,8 +30,6 @@ import { WorkerSet } from "./worker-set.ts";
 
 /** How often the memory of running jobs is compared with what they take. */
 const memoryEveryMs = 200;
-const mebibyte = 2 ** 20;
-const roundedUp = (bytes: number) => Math.ceil(bytes / mebibyte) * mebibyte;
 
 const poolEnded: TerminationReason = {
   state: "cancelled",
@@ -356,20 +355,13 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     if (hasFreed) this.context.supply.onRoom();
   }
 
-  /** Kills a worker whose job has more memory than it has taken. */
+  /** Kills a worker whose job has more memory than it has taken, if the system does not. */
   #boundMemory(slot: WorkerSlot, { job, watch }: WorkerRun): void {
     const most = slot.share?.counts["mem"];
-    if (most === undefined || slot.termination) return;
+    if (most === undefined || slot.process.isLimited || slot.termination) return;
     watch.sample();
-    const { bytes } = watch;
-    if (bytes <= most) return;
-    const error = {
-      name: "OutOfMemory",
-      message:
-        `the job used ${formatAmount(roundedUp(bytes))} of memory, more than the ` +
-        `${formatAmount(most)} of its need mem, and was killed`,
-    };
-    slot.termination = { job, state: "failed", error };
+    if (watch.bytes <= most) return;
+    slot.termination = { job, state: "failed", error: outOfMemory(watch.bytes, most) };
     this.#replace(slot);
     slot.process.kill();
   }

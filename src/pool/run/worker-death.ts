@@ -2,6 +2,7 @@ import type { JobError } from "../../domain/attempt.ts";
 import { dropOldest } from "../../domain/drop-oldest.ts";
 import { jobAt, type JobRun, type LeasedJob } from "../wire/leased-job.ts";
 import type { OomKills } from "./oom-kills.ts";
+import { outOfMemory } from "./out-of-memory.ts";
 
 /** How a worker's process has ended. */
 export interface WorkerDeath {
@@ -14,11 +15,14 @@ export interface WorkerDeath {
   lastWords: string | null;
   /** Whether the kernel has killed because memory ran out; null if we have killed it. */
   oomKill: ReturnType<OomKills["explain"]>;
+  /** The memory that its job had taken, if it was killed because it needed more; else null. */
+  exceeded: number | null;
 }
 
 /** The reason of its end, as an error for the job that it ran. */
 export function workerDeath(death: WorkerDeath): JobError {
-  const { pid, code, signal, lastWords, oomKill } = death;
+  const { pid, code, signal, lastWords, oomKill, exceeded } = death;
+  if (exceeded !== null) return outOfMemory(null, exceeded);
   const when = death.isReady ? "while it ran this job" : "before it was ready";
   if (oomKill !== null) {
     const surely = oomKill === "certain" ? "" : "probably ";

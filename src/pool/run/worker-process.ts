@@ -14,6 +14,8 @@ import { removeJobFolders } from "../wire/job-folder.ts";
 import type { OomKills } from "./oom-kills.ts";
 import { closeOutputFile, createOutputFile } from "../wire/output-file.ts";
 import { parseWorkerMessage, type PoolMessage, type WorkerMessage } from "../wire/protocol.ts";
+import { commandEntryPoint } from "../worker/command-line.ts";
+import type { MemoryGroup } from "./memory-group.ts";
 import { createUnnamedFile } from "../wire/unnamed-file.ts";
 import { SharedPage } from "../wire/shared-page.ts";
 import type { WorkerTotals } from "./attempt-watch.ts";
@@ -44,12 +46,16 @@ export interface WorkerOptions {
   number?: number;
   /** Its share of the resources of the pool; null if its jobs do not count what they take. */
   share?: Share | null;
+  /** The cgroup that limits its memory; null if nothing does. */
+  memory?: MemoryGroup | null;
   /** The user that they become; null for the user of the pool. */
   user?: WorkerUser | null;
   /** Kills the processes that it leaves behind. */
   guard?: Guard;
   /** How the pool traces attempts; null if it does not. */
   trace?: PoolTrace | null;
+  /** Gets lines about how the memory of jobs is limited. */
+  log?: (line: string) => void;
   /** The resources of the pool, which its jobs share; none by default. */
   provides?: Provides;
   /** A worker is replaced after N jobs; null for never. */
@@ -88,6 +94,7 @@ export class WorkerProcess {
   readonly #process: Bun.Subprocess;
   readonly #oomKills: OomKills;
   readonly #watched: Watched | null;
+  readonly #memory: MemoryGroup | null;
   /** The file for large arguments. */
   readonly #argumentFile: number;
   /** The worker's last message before it ended, or its violation of the protocol. */
@@ -98,6 +105,8 @@ export class WorkerProcess {
   /** Killed by us: the kernel's counters do not matter. */
   #isKilled = false;
   #isDead = false;
+  /** Its cgroup has killed it. */
+  #hasExceeded = false;
 
   constructor(options: WorkerOptions, oomKills: OomKills, listener: WorkerListener) {
     const { program, root, runsCommands, notifyFrom, profiles = 0, user = null } = options;
@@ -128,6 +137,7 @@ export class WorkerProcess {
       this.#argumentFile = args;
       this.#process = this.#start(command, root, env, [out, err, pageFile, args], listener);
     } catch (error) {
+      options.memory?.close();
       watched?.ended();
       for (const file of files) closeOutputFile(file);
       throw error;
@@ -136,6 +146,8 @@ export class WorkerProcess {
     }
     this.pid = this.#process.pid;
     watched?.started(this.pid);
+    const { memory = null } = options;
+    this.#memory = memory?.add(this.pid) === true ? memory : null;
     this.exited = this.#process.exited;
   }
 
@@ -157,6 +169,8 @@ export class WorkerProcess {
       onExit: (_process, code, signal) => {
         this.#signal("SIGKILL"); // the remaining children of its jobs
         this.#watched?.ended();
+        this.#hasExceeded = this.#memory?.hasKilled === true;
+        this.#memory?.close();
         if (this.page.running() !== null) removeJobFolders(this.pid);
         this.#exit = { code, signal };
         this.#settle(listener);
@@ -196,6 +210,16 @@ export class WorkerProcess {
     } catch {
       return false;
     }
+  }
+
+  /** Whether the system keeps its memory below its share. */
+  get isLimited(): boolean {
+    return this.#memory !== null;
+  }
+
+  /** It is about to get jobs of this entry point. */
+  limitMemory(entryPoint: string): void {
+    this.#memory?.limit({ isCommand: entryPoint === commandEntryPoint });
   }
 
   /** In `afterMs` asks the worker and all its children to end, and kills them `graceMs` later. */
@@ -262,7 +286,10 @@ export class WorkerProcess {
       this.kill();
       return;
     }
-    this.#isReady ||= message.kind === "ready";
+    if (message.kind === "ready") {
+      this.#isReady = true;
+      this.#memory?.ready();
+    }
     if (message.kind === "full") void this.#empty();
     else if (message.kind === "broken") this.#lastWords = message.error;
     else listener.onMessage(message);
@@ -284,13 +311,16 @@ export class WorkerProcess {
 
   #deathBy({ code, signal }: Exit): JobError {
     const isForeign = signal === "SIGKILL" && !this.#isKilled;
+    // Also if its own cgroup explains the death: the counter has counted it, too.
+    const oomKill = isForeign ? this.#oomKills.explain(performance.now()) : null;
     return workerDeath({
       pid: this.pid,
       code,
       signal,
       isReady: this.#isReady,
       lastWords: this.#lastWords ?? (this.#isReady ? null : this.#endOfStderr()),
-      oomKill: isForeign ? this.#oomKills.explain(performance.now()) : null,
+      oomKill,
+      exceeded: isForeign && this.#hasExceeded ? (this.#memory?.bytes ?? null) : null,
     });
   }
 }

@@ -3,6 +3,7 @@ import type { Share } from "../../domain/ledger.ts";
 import { Guard } from "./guard.ts";
 import type { JobRun } from "../wire/leased-job.ts";
 import type { LeasedRun } from "../wire/leased-run.ts";
+import { MemoryGroups } from "./memory-groups.ts";
 import { OomKills } from "./oom-kills.ts";
 import type { WorkerMessage } from "../wire/protocol.ts";
 import { WorkerSlot } from "./worker-slot.ts";
@@ -23,12 +24,14 @@ export class WorkerSet {
   readonly #slots = new Set<WorkerSlot>();
   readonly #oomKills = new OomKills();
   readonly #guard: Guard;
+  readonly #memory: MemoryGroups;
   readonly #starts: WorkerStarts;
   #isStopped = false;
 
   constructor(wanted: number, options: WorkerOptions, listener: WorkerSetListener) {
     this.#wanted = wanted;
     this.#guard = new Guard(options.program);
+    this.#memory = new MemoryGroups(options.log ?? (() => {}));
     this.#options = { ...options, guard: this.#guard };
     this.#listener = listener;
     this.#starts = new WorkerStarts({
@@ -87,8 +90,10 @@ export class WorkerSet {
   start(share: Share | null): WorkerSlot | null {
     try {
       const number = this.#freeNumber();
+      const most = share?.counts["mem"];
+      const memory = most === undefined ? null : this.#memory.create(most);
       const slot: WorkerSlot = new WorkerSlot(
-        new WorkerProcess({ ...this.#options, number, share }, this.#oomKills, {
+        new WorkerProcess({ ...this.#options, number, share, memory }, this.#oomKills, {
           onMessage: (message) => this.#listener.onMessage(slot, message),
           onExit: (reason) => this.#listener.onWorkerExit(slot, reason),
         }),
@@ -137,6 +142,8 @@ export class WorkerSet {
     this.#oomKills[Symbol.dispose]();
     for (const slot of this.#slots) if (!isGraceful || slot.isEmpty) slot.process.kill();
     await Promise.all([...this.#slots].map((slot) => slot.process.exited));
-    if (!isGraceful) await this.#guard.close();
+    if (isGraceful) return;
+    await this.#guard.close();
+    await this.#memory.close();
   }
 }

@@ -96,8 +96,9 @@ export class WorkerSlot {
     const chunk = this.#nextChunk++;
     this.#chunks[pageIndex] = new Chunk(chunk, jobs);
     this.#sent.push({ number: chunk, bytes });
-    this.process.page.load(pageIndex, chunk, jobs.count);
     const { startBy, posting } = first;
+    this.process.limitMemory(posting.entryPoint);
+    this.process.page.load(pageIndex, chunk, jobs.count);
     const { entryPoint, keepsResults, keepsOutput, upstream, schedule } = posting;
     const trace = runTrace(posting, this.process.trace);
     // Such a chunk has one job, and no other chunk is on its way.
