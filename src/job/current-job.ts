@@ -56,7 +56,7 @@ export interface CurrentJob {
   readonly traceparent: string | null;
   /**
    * What the job has taken of its pool, by name: `{ cpus: { amount: 4 }, gpu: { amount: 1, devices:
-   * ["2"] } }`. Empty if it was posted without needs that count, and in a pool in a program.
+   * ["2"] } }`. Empty if it was posted without needs that count.
    */
   readonly resources: Readonly<Record<string, JobResource>>;
   /**

@@ -89,3 +89,11 @@ export const scaled = job((n: number, by: bigint, text: string) => ({
   product: BigInt(n) * by,
   text,
 }));
+
+/** The devices that it has taken, and how many such jobs ran at the same time. */
+export const takes = job(async () => {
+  seen.most = Math.max(seen.most, ++seen.now);
+  await sleep(20);
+  seen.now--;
+  return currentJob()?.resources;
+});

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import * as v from "valibot";
 
+import { parseResources } from "../../domain/capabilities.ts";
 import { parse } from "../../domain/parse.ts";
 import { PoolProcess } from "./pool-process.ts";
 import type { Posting } from "../posting/posting.ts";
@@ -38,7 +39,8 @@ export interface ClusterPoolOptions {
   db?: string | undefined;
   /**
    * Resources that jobs can take or need, each as `--resource` takes it, such as ["gpu=0,1",
-   * "mem=64G"]. Default: the cpus, memory and gpus of this machine (docs/resources.md).
+   * "mem=64G"]. Default: the cpus, memory and gpus of this machine (docs/resources.md); with
+   * `concurrency` none, so that jobs which take some wait for other pools.
    */
   resources?: readonly string[] | undefined;
   /**
@@ -110,13 +112,14 @@ const Options = v.pipe(
   Shape,
   v.check(
     (given) => given.concurrency === undefined || !asksForProcesses(given),
-    "expected concurrency (jobs run in this process) or maxWorkers, binary, resources, env, " +
+    "expected concurrency (jobs run in this process) or maxWorkers, binary, env, " +
       "posters, onlyMine and profilePercent (jobs run in processes of their own), not both",
   ),
 );
 
 function asksForProcesses({ onlyMine, ...given }: v.InferOutput<typeof Shape>): boolean {
-  const { concurrency: _c, root: _r, project: _p, db: _d, graceMs: _g, ...ofProcesses } = given;
+  const { concurrency: _c, root: _r, project: _p, db: _d, graceMs: _g, ...rest } = given;
+  const { resources: _s, ...ofProcesses } = rest;
   return onlyMine || Object.values(ofProcesses).some((each) => each !== undefined);
 }
 
@@ -152,6 +155,7 @@ export class ClusterPool implements AsyncDisposable {
     } = parsed;
     const { env: handsOn, profilePercent } = parsed;
     const root = resolve(parsed.root ?? ".");
+    parseResources(resources, {}, "resources"); // reports a wrong one here, not in the pool
     const log = (line: string) => void process.stderr.write(`pool: ${line}\n`);
     const workers = String(maxWorkers ?? availableParallelism());
     const command = [
@@ -168,7 +172,9 @@ export class ClusterPool implements AsyncDisposable {
     this.#start = () =>
       concurrency === undefined
         ? new PoolProcess(command, env)
-        : new ProgramPool(db, { concurrency, root, project, once: false, graceMs, log });
+        : new ProgramPool(db, {
+            ...{ concurrency, resources, root, project, once: false, graceMs, log },
+          });
     this.#graceMs = graceMs;
     this.#pool = this.#start();
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { osUser } from "../../db/settings/os-user.ts";
 import type { Target } from "../../db/settings/target.ts";
+import { parseResources } from "../../domain/capabilities.ts";
 import { entryPointOf } from "../../job/job-entry-point.ts";
 import { markedJobs } from "../../job/job-mark.ts";
 import { InProcessRunner } from "../../pool/run/in-process-runner.ts";
@@ -16,6 +17,8 @@ import { RootWatch } from "../../pool/entry/root-watch.ts";
 
 export interface InProcessPoolOptions {
   concurrency: number;
+  /** What its jobs take or need, as the values of `--resource`; nothing by default. */
+  resources?: readonly string[] | undefined;
   root: string;
   /** The option that names its project; by default the project of the root. */
   project?: string | undefined;
@@ -28,13 +31,15 @@ export interface InProcessPoolOptions {
 /** Starts a pool that runs its jobs in this process. */
 export async function startInProcess(
   target: Target,
-  { concurrency, root, project: option, ...options }: InProcessPoolOptions,
+  { concurrency, resources = [], root, project: option, ...options }: InProcessPoolOptions,
 ): Promise<Pool> {
+  const provides = parseResources(resources, {}, "resources");
   const jobs = new OwnJobs(root);
   const { name, version } = runtime();
   return await Pool.start(target, {
     ...poolDefaults,
     ...options,
+    provides,
     host: hostname(),
     pid: process.pid,
     osUser: osUser(),
@@ -46,7 +51,10 @@ export async function startInProcess(
     }),
     maxWorkers: concurrency,
     makeRunner: (context) =>
-      new InProcessRunner({ concurrency, root, load: (entry) => jobs.load(entry) }, context),
+      new InProcessRunner(
+        { concurrency, provides, root, load: (entry) => jobs.load(entry) },
+        context,
+      ),
   });
 }
 

@@ -1,6 +1,9 @@
 import { runTrace } from "../../job/attempt-trace.ts";
 import { setImmediate as breathe } from "node:timers/promises";
 
+import type { Counts, Provides } from "../../domain/capabilities.ts";
+import { classKey, type ClassRoom, plainCounts, type Resources } from "../../domain/job-class.ts";
+import { Ledger, type Share } from "../../domain/ledger.ts";
 import { type Deferred, deferred } from "../../domain/node-20.ts";
 import type { EntryFunction } from "../entry/load-entry-point.ts";
 import { jobAt, type JobRun } from "../wire/leased-job.ts";
@@ -20,11 +23,14 @@ export interface InProcessOptions {
   load: (entryPoint: string) => Promise<EntryFunction>;
   /** The folder to which entry points are relative. */
   root: string;
+  /** What its jobs take; absent or empty if it runs none that count anything. */
+  provides?: Provides;
 }
 
 interface InProcessRun extends RunningAttempt {
   /** Its job, as a run. */
   run: LeasedRun;
+  share: Share | null;
   context: JobContext;
   log: JobLog;
   termination: Termination | null;
@@ -32,6 +38,9 @@ interface InProcessRun extends RunningAttempt {
   givenUp: Deferred<null>;
   graceTimer: NodeJS.Timeout | undefined;
 }
+
+/** A job that is about to run, with what it takes. */
+type NextRun = Pick<InProcessRun, "run" | "share">;
 
 /** Jobs may follow each other for this long before the rest of the program has its turn. */
 const turnMs = 10;
@@ -48,13 +57,34 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
   /** By lease, the number of jobs that run or are about to. */
   readonly #ofLease = new Map<number, number>();
   #turnAt = 0;
+  readonly resources: Resources | null = null;
 
   constructor(options: InProcessOptions, context: RunnerContext) {
     super(context);
     this.#options = options;
+    const { provides = {}, concurrency } = options;
+    if (Object.keys(provides).length === 0) return;
+    const free = Ledger.of({ cpus: concurrency, ...provides });
+    this.resources = { free, of: (counts) => this.#classRoom(counts) };
   }
 
-  readonly resources = null;
+  #classRoom(counts: Counts | null): ClassRoom {
+    const key = classKey(counts);
+    const lists = this.jobs.lists.filter(({ first }) => first && this.#classOf(first) === key);
+    return {
+      holding: [...this.#running].filter(({ run }) => this.#classOf(run) === key).length,
+      starting: 0,
+      backlog: lists.reduce((sum, { count, first }) => sum + Math.min(count, this.room(first)), 0),
+    };
+  }
+
+  #classOf = ({ posting }: JobRun) => classKey(this.context.supply.countsOf(posting.routeId));
+
+  /** What jobs take; null if nothing is counted here. */
+  #countsOf({ posting }: JobRun): Counts | null {
+    if (this.resources === null) return null;
+    return this.context.supply.countsOf(posting.routeId) ?? plainCounts;
+  }
 
   get idle(): number {
     return this.#options.concurrency - this.#running.size;
@@ -75,8 +105,11 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     return [...this.#running];
   }
 
-  protected workersFor(): number {
-    return this.#options.concurrency;
+  protected workersFor(run: JobRun): number {
+    const counts = this.resources && this.context.supply.countsOf(run.posting.routeId);
+    return counts === null
+      ? this.#options.concurrency
+      : Math.max(this.#classRoom(counts).holding, 1);
   }
 
   protected room(run: JobRun | undefined): number {
@@ -130,18 +163,19 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
 
   protected fill(): void {
     while (this.#lanes < this.#options.concurrency) {
-      const run = this.#next();
-      if (!run) return;
-      void this.#lane(run);
+      const next = this.#next();
+      if (!next) return;
+      void this.#lane(next);
     }
   }
 
   /** Runs a job, and then others, one after the other, while there are any. */
-  async #lane(first: LeasedRun): Promise<void> {
+  async #lane(first: NextRun): Promise<void> {
     this.#lanes++;
-    for (let run: LeasedRun | undefined = first; run; run = this.#next()) {
-      const { leaseId } = run;
-      await this.#run(run);
+    for (let next: NextRun | undefined = first; next; next = this.#next()) {
+      const { leaseId } = next.run;
+      await this.#run(next);
+      this.#release(next.share);
       const others = (this.#ofLease.get(leaseId) ?? 1) - 1;
       if (others > 0) this.#ofLease.set(leaseId, others);
       else this.#ofLease.delete(leaseId);
@@ -154,17 +188,31 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
   }
 
   /** The next job that may run now, which counts as running from here on (L4). */
-  #next(): LeasedRun | undefined {
+  #next(): NextRun | undefined {
     if (this.isStopped || !this.context.supply.mayStart()) return undefined;
-    const found = this.jobs.find((first) => this.room(first) > 0);
+    const free = this.resources?.free;
+    const found = this.jobs.find((first) => {
+      const counts = this.#countsOf(first);
+      return this.room(first) > 0 && (counts === null || free?.fits(counts) === true);
+    });
     if (!found) return undefined;
     const [{ first: run }, rest] = found.split(1);
     this.jobs.replace(found, rest);
-    if (run) this.#ofLease.set(run.leaseId, (this.#ofLease.get(run.leaseId) ?? 0) + 1);
-    return run;
+    if (!run) return undefined;
+    this.#ofLease.set(run.leaseId, (this.#ofLease.get(run.leaseId) ?? 0) + 1);
+    const counts = this.#countsOf(run);
+    return { run, share: counts === null ? null : (free?.take(counts) ?? null) };
   }
 
-  async #run(run: LeasedRun): Promise<void> {
+  /** A job has ended: others may have what it took. */
+  #release(share: Share | null): void {
+    if (share === null) return;
+    this.resources?.free.give(share);
+    this.fill();
+    this.context.supply.onFreed();
+  }
+
+  async #run({ run, share }: NextRun): Promise<void> {
     const { posting, startBy } = run;
     const { attempts, supply } = this.context;
     const fn = this.#options.load(posting.entryPoint);
@@ -186,7 +234,8 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
         onLog: (line) => log.add(line),
         readResults: (first) => this.context.readResults(running.job, first),
         root: this.#options.root,
-        share: null,
+        // As in workers, a job without counts knows of no share.
+        share: supply.countsOf(posting.routeId) === null ? null : share,
         post: async (call) => {
           const isRunning = () => this.#running.has(running);
           const { id, error } = await this.context.post(running.job, call, isRunning);
@@ -198,6 +247,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     );
     const running: InProcessRun = {
       run,
+      share,
       job: jobAt(run, 0),
       since: performance.now(),
       progress: null,

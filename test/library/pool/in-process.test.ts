@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { join } from "node:path";
 
 import { ClusterPool, findPosting, postWork, type Posting } from "../../../src/index.ts";
+import { openCommands } from "../../cli/in-process.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import {
   closeGate,
@@ -12,6 +13,7 @@ import {
   quick,
   seen,
   spawns,
+  takes,
   waits,
 } from "../in-process-jobs.ts";
 import { until } from "../stub.ts";
@@ -186,4 +188,40 @@ test("one that can't run says why, once; options that contradict are refused", a
   for (const options of [{ concurrency: 2, maxWorkers: 2 }, { concurrency: 0 }]) {
     expect(() => new ClusterPool(options)).toThrow("options of ClusterPool: ");
   }
+});
+
+test("with resources, a pool in a program divides them among its jobs", async () => {
+  await using db = await freshDatabase();
+  const rows = Array.from({ length: 12 }, () => [] as const);
+  const whole = { needs: [["gpu", "=", 1]], ...where(db) } as const;
+  const half = { needs: [["gpu", "=", 0.5]], ...where(db) } as const;
+  const posted = [await postWork(takes, rows, [], whole), await postWork(takes, rows, [], half)];
+  await using pool = new ClusterPool({ ...given(db, 8), resources: ["gpu=3,7"] });
+  const held: unknown[] = [];
+  for (const posting of posted) {
+    expect(await pool.awaitCompletion(posting)).toMatchObject({ done: 12 });
+    held.push(...(await resultsOf(posting)));
+  }
+  expect(seen.most).toBe(4); // two halves of two gpus
+  for (const amount of [1, 0.5]) {
+    for (const device of ["3", "7"]) {
+      expect(held).toContainEqual({ cpus: { amount: 1 }, gpu: { amount, devices: [device] } });
+    }
+  }
+  await pool.awaitCompletion(await postWork(takes, [[]], [], where(db)));
+  expect(() => new ClusterPool({ ...given(db), resources: ["gpus=1"] })).toThrow(
+    'expected the name gpu, found "gpus"',
+  );
+});
+
+test("without resources, it leaves jobs that count some to other pools, and explain says so", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  const posting = await postWork(takes, [[]], [], { needs: [["cpus", "=", 1]], ...where(db) });
+  await using pool = new ClusterPool(given(db));
+  await pool.awaitCompletion(await postWork(quick, [[1]], [], where(db)));
+  expect((await cli.run("explain", String(posting.id))).out).toContain(
+    "waits because no pool provides cpus=1 (1 live pool); ask for less, or start one with: pdoflow " +
+      "pool --resource cpus=1.",
+  );
 });
