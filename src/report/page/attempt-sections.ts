@@ -17,6 +17,7 @@ import {
   zoneText,
 } from "../text.ts";
 import { periodOf } from "./facts.ts";
+import { type Column, table } from "./table.ts";
 
 const mostSpans = 60;
 
@@ -76,36 +77,21 @@ export function howLong({ durations, slowest }: ReportFigures): Content {
 
 function slowestTable(slowest: ReportFigures["slowest"]): Content {
   const hasArgs = slowest.some(({ args }) => args !== null);
-  const rows = slowest.map(
-    ({ job, attempt, state, durationMs, endedAt, host, args }) =>
-      html`<tr>
-        <td class="n">${job}</td>
-        <td class="n">${attempt}</td>
-        <td class="w">${wordOf(state)}</td>
-        <td class="n">${durationText(durationMs)}</td>
-        <td class="w">${momentText(endedAt)}</td>
-        <td>${host ?? "–"}</td>
-        ${hasArgs ? html`<td class="t"><code>${args ?? ""}</code></td>` : null}
-      </tr>`,
+  return table(
+    [
+      { name: "job", kind: "number", cell: ({ job }) => job },
+      { name: "attempt", kind: "number", cell: ({ attempt }) => attempt },
+      { name: "end", kind: "word", cell: ({ state }) => wordOf(state) },
+      { name: "took", kind: "number", cell: ({ durationMs }) => durationText(durationMs) },
+      { name: "ended", kind: "word", cell: ({ endedAt }) => momentText(endedAt) },
+      { name: "machine", kind: "plain", cell: ({ host }) => host ?? "–" },
+      hasArgs
+        ? { name: "arguments", kind: "text", cell: ({ args }) => html`<code>${args ?? ""}</code>` }
+        : null,
+    ],
+    slowest,
+    { isSmall: true },
   );
-  return html`<div class="scroll">
-    <table class="small">
-      <thead>
-        <tr>
-          <th class="n">job</th>
-          <th class="n">attempt</th>
-          <th>end</th>
-          <th class="n">took</th>
-          <th>ended</th>
-          <th>machine</th>
-          ${hasArgs ? html`<th>arguments</th>` : null}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
 }
 
 const wordOf = (state: keyof ByState<number>): string =>
@@ -168,69 +154,25 @@ const between = (first: Date, last: Date): string =>
 export function retries({ attempts }: ReportFigures): Content {
   if (attempts.length < 2) return null;
   const columns = stateWords.filter(([state]) => attempts.some((one) => one[state] > 0));
-  const rows = attempts.map(
-    (one) =>
-      html`<tr>
-        <td class="n">${one.attempt}</td>
-        ${columns.map(([state]) => html`<td class="n">${numberText(one[state])}</td>`)}
-      </tr>`,
-  );
   return html`<h2>Retries</h2>
-    <div class="scroll">
-      <table class="small">
-        <thead>
-          <tr>
-            <th class="n">attempt</th>
-            ${columns.map(([, word]) => html`<th class="n">${word}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>`;
+    ${table(
+      [
+        { name: "attempt", kind: "number", cell: ({ attempt }) => attempt },
+        ...columns.map(([state, name]): Column<(typeof attempts)[number]> => ({
+          ...{ name, kind: "number", cell: (one) => numberText(one[state]) },
+        })),
+      ],
+      attempts,
+      { isSmall: true },
+    )}`;
 }
 
 /** Where it ran. */
 export function machines({ machines }: ReportFigures): Content {
   if (machines.length === 0) return null;
   const shown = machines.slice(0, 100);
-  const rows = shown.map(({ host, pools, slots, versions, attempts, busyMs, availableMs }) => {
-    const ended = attempts.done + attempts.failed + attempts.retried + attempts.cancelled;
-    const failed = attempts.failed + attempts.retried;
-    return html`<tr>
-      <td class="t">${host ?? "pools that were deleted"}</td>
-      <td class="n">${pools}</td>
-      <td class="n">${slots}</td>
-      <td class="n">${numberText(ended)}</td>
-      <td class="n ${failed > 0 ? "bad" : ""}">${numberText(failed)}</td>
-      <td class="n">${workText(busyMs)}</td>
-      <td class="n">
-        ${availableMs === null ? "–" : percentText(Math.min(busyMs, availableMs), availableMs)}
-      </td>
-      <td class="w">${versions.join(", ")}</td>
-    </tr>`;
-  });
   return html`<h2>Machines</h2>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th>machine</th>
-            <th class="n">pools</th>
-            <th class="n">workers</th>
-            <th class="n">attempts</th>
-            <th class="n">failed</th>
-            <th class="n">work</th>
-            <th class="n">busy</th>
-            <th>pdoflow</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${table(machineColumns, shown)}
     ${
       machines.length > shown.length
         ? html`<p class="note">
@@ -242,3 +184,31 @@ export function machines({ machines }: ReportFigures): Content {
       Busy: the share of the workers’ time that went into these jobs, while they ran.
     </p>`;
 }
+
+type Machine = ReportFigures["machines"][number];
+const failedOf = ({ attempts }: Machine) => attempts.failed + attempts.retried;
+
+const machineColumns: readonly Column<Machine>[] = [
+  { name: "machine", kind: "text", cell: ({ host }) => host ?? "pools that were deleted" },
+  { name: "pools", kind: "number", cell: ({ pools }) => pools },
+  { name: "workers", kind: "number", cell: ({ slots }) => slots },
+  {
+    name: "attempts",
+    kind: "number",
+    cell: (one) => numberText(failedOf(one) + one.attempts.done + one.attempts.cancelled),
+  },
+  {
+    name: "failed",
+    kind: "number",
+    isBad: (one) => failedOf(one) > 0,
+    cell: (one) => numberText(failedOf(one)),
+  },
+  { name: "work", kind: "number", cell: ({ busyMs }) => workText(busyMs) },
+  {
+    name: "busy",
+    kind: "number",
+    cell: ({ busyMs, availableMs }) =>
+      availableMs === null ? "–" : percentText(Math.min(busyMs, availableMs), availableMs),
+  },
+  { name: "pdoflow", kind: "word", cell: ({ versions }) => versions.join(", ") },
+];

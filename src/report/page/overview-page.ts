@@ -1,9 +1,11 @@
 import type { FlowState } from "../../domain/flow-status.ts";
+import { type ResourceUse, usesText } from "../../domain/resource-use.ts";
 import type { JobCounts, PoolRowState, VisibleState } from "../../domain/states.ts";
 import { type Content, html } from "../html.ts";
 import { dateText, durationText, momentText, numberText, percentText, timeText } from "../text.ts";
 import { page } from "./page.ts";
 import { stateText } from "./posting-sections.ts";
+import { type Column, table } from "./table.ts";
 
 /** The queue at a glance. */
 export interface Overview {
@@ -35,6 +37,7 @@ export interface Overview {
     state: PoolRowState;
     startedAt: Date;
     beatAgoMs: number;
+    resources: readonly ResourceUse[];
   }[];
   schedules: {
     name: string;
@@ -63,42 +66,13 @@ export function overviewPage(overview: Overview, { nav, refreshSeconds }: LiveOv
   });
 }
 
-interface ListColumn {
-  name: string;
-  /** Numbers stand below each other, at the right. */
-  isNumber?: true;
-}
-
-function table(
+const listed = <Row>(
   heading: string,
-  columns: readonly ListColumn[],
-  rows: readonly Content[][],
-): Content {
-  const cell = (tag: "td" | "th", content: Content, i: number) => {
-    const className = columns[i]?.isNumber ? "n" : "w";
-    return tag === "td"
-      ? html`<td class="${className}">${content}</td>`
-      : html`<th class="${className}">${content}</th>`;
-  };
-  return html`<h2>${heading}</h2>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            ${columns.map(({ name }, i) => cell("th", name, i))}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map(
-            (row) =>
-              html`<tr>
-                ${row.map((content, i) => cell("td", content, i))}
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
-}
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+): Content =>
+  html`<h2>${heading}</h2>
+    ${table(columns, rows)}`;
 
 const none = (heading: string, text: string): Content =>
   html`<h2>${heading}</h2>
@@ -106,27 +80,39 @@ const none = (heading: string, text: string): Content =>
 
 function postingTable(postings: Overview["postings"]): Content {
   if (postings.length === 0) return none("Postings", "There are no postings yet.");
-  const columns: ListColumn[] = [
-    { name: "posting", isNumber: true },
-    ...["name", "runs", "state"].map((name) => ({ name })),
-    ...["jobs", "ended", "failed"].map((name): ListColumn => ({ name, isNumber: true })),
-    ...["posted", "by"].map((name) => ({ name })),
-  ];
-  const rows = postings.map((one): Content[] => {
-    const { done, failed, cancelled } = one.jobs;
-    return [
-      html`<a href="/posting/${one.id}">${one.id}</a>`,
-      one.name ?? "–",
-      html`<code title="${one.work}">${shortened(one.work)}</code>`,
-      stateText(one.state),
-      numberText(one.jobCount),
-      percentText(done + failed + cancelled, one.jobCount),
-      failed === 0 ? "0" : html`<span class="bad">${numberText(failed)}</span>`,
-      minuteText(one.postedAt),
-      one.poster,
-    ];
-  });
-  return table("Postings", columns, rows);
+  return listed<Overview["postings"][number]>(
+    "Postings",
+    [
+      {
+        name: "posting",
+        kind: "number",
+        cell: ({ id }) => html`<a href="/posting/${id}">${id}</a>`,
+      },
+      { name: "name", kind: "word", cell: ({ name }) => name ?? "–" },
+      {
+        name: "runs",
+        kind: "word",
+        cell: ({ work }) => html`<code title="${work}">${shortened(work)}</code>`,
+      },
+      { name: "state", kind: "word", cell: ({ state }) => stateText(state) },
+      { name: "jobs", kind: "number", cell: ({ jobCount }) => numberText(jobCount) },
+      {
+        name: "ended",
+        kind: "number",
+        cell: ({ jobs: { done, failed, cancelled }, jobCount }) =>
+          percentText(done + failed + cancelled, jobCount),
+      },
+      {
+        name: "failed",
+        kind: "number",
+        isBad: ({ jobs }) => jobs.failed > 0,
+        cell: ({ jobs }) => numberText(jobs.failed),
+      },
+      { name: "posted", kind: "word", cell: ({ postedAt }) => minuteText(postedAt) },
+      { name: "by", kind: "word", cell: ({ poster }) => poster },
+    ],
+    postings,
+  );
 }
 
 /** Without seconds: the table has no room for them. */
@@ -136,48 +122,66 @@ const shortened = (text: string): string => (text.length > 60 ? `…${text.slice
 
 function flowTable(flows: Overview["flows"]): Content {
   if (flows.length === 0) return null;
-  const columns: ListColumn[] = [
-    { name: "flow", isNumber: true },
-    ...["name", "state"].map((name) => ({ name })),
-    { name: "stages done", isNumber: true },
-    { name: "posted" },
-  ];
-  const rows = flows.map(({ id, name, state, stages, done, postedAt }): Content[] => [
-    html`<a href="/flow/${id}">${id}</a>`,
-    name,
-    stateText(state),
-    `${done} of ${stages}`,
-    minuteText(postedAt),
-  ]);
-  return table("Flows", columns, rows);
+  return listed<Overview["flows"][number]>(
+    "Flows",
+    [
+      {
+        name: "flow",
+        kind: "number",
+        cell: ({ id }) => html`<a href="/flow/${id}">${id}</a>`,
+      },
+      { name: "name", kind: "word", cell: ({ name }) => name },
+      { name: "state", kind: "word", cell: ({ state }) => stateText(state) },
+      { name: "stages done", kind: "number", cell: ({ stages, done }) => `${done} of ${stages}` },
+      { name: "posted", kind: "word", cell: ({ postedAt }) => minuteText(postedAt) },
+    ],
+    flows,
+  );
 }
 
 function poolTable(pools: Overview["pools"]): Content {
   if (pools.length === 0) return none("Pools", "No pool is running.");
-  const columns: ListColumn[] = [
-    { name: "pool", isNumber: true },
-    { name: "machine" },
-    { name: "workers", isNumber: true },
-    ...["state", "started"].map((name) => ({ name })),
-    { name: "last heartbeat", isNumber: true },
-  ];
-  const rows = pools.map(({ id, host, slots, state, startedAt, beatAgoMs }): Content[] => [
-    ...[id, host, slots, stateText(state), minuteText(startedAt)],
-    `${durationText(Math.max(0, beatAgoMs))} ago`,
-  ]);
-  return table("Pools", columns, rows);
+  return listed<Overview["pools"][number]>(
+    "Pools",
+    [
+      { name: "pool", kind: "number", cell: ({ id }) => id },
+      { name: "machine", kind: "word", cell: ({ host }) => host },
+      { name: "workers", kind: "number", cell: ({ slots }) => slots },
+      { name: "state", kind: "word", cell: ({ state }) => stateText(state) },
+      { name: "free", kind: "plain", cell: ({ resources }) => usesText(resources) || "–" },
+      { name: "started", kind: "word", cell: ({ startedAt }) => minuteText(startedAt) },
+      {
+        name: "last heartbeat",
+        kind: "number",
+        cell: ({ beatAgoMs }) => `${durationText(Math.max(0, beatAgoMs))} ago`,
+      },
+    ],
+    pools,
+  );
 }
 
 function scheduleTable(schedules: Overview["schedules"]): Content {
   if (schedules.length === 0) return null;
-  const columns: ListColumn[] = ["schedule", "runs", "next", "posted last"].map((name) => ({
-    name,
-  }));
-  const rows = schedules.map(({ name, work, isPaused, firesAt, last }): Content[] => [
-    name,
-    html`<code>${work}</code>`,
-    isPaused ? stateText("paused") : firesAt === null ? "never" : minuteText(firesAt),
-    last === null ? "–" : html`<a href="/${last.kind}/${last.id}">${last.kind} ${last.id}</a>`,
-  ]);
-  return table("Schedules", columns, rows);
+  return listed<Overview["schedules"][number]>(
+    "Schedules",
+    [
+      { name: "schedule", kind: "word", cell: ({ name }) => name },
+      { name: "runs", kind: "word", cell: ({ work }) => html`<code>${work}</code>` },
+      {
+        name: "next",
+        kind: "word",
+        cell: ({ isPaused, firesAt }) =>
+          isPaused ? stateText("paused") : firesAt === null ? "never" : minuteText(firesAt),
+      },
+      {
+        name: "posted last",
+        kind: "word",
+        cell: ({ last }) =>
+          last === null
+            ? "–"
+            : html`<a href="/${last.kind}/${last.id}">${last.kind} ${last.id}</a>`,
+      },
+    ],
+    schedules,
+  );
 }

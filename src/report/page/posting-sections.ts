@@ -1,6 +1,7 @@
 import type { PostingFigures, ReportFigures } from "../figures.ts";
 import { type Content, html } from "../html.ts";
 import { durationText, momentText, numberText } from "../text.ts";
+import { table } from "./table.ts";
 
 const mostRows = 200;
 
@@ -16,7 +17,7 @@ export function whatRan({ postings, timeline }: ReportFigures, linkOf: LinkOf): 
       ${pairs(onePosting(only))}`;
   const shown = postings.slice(0, mostRows);
   return html`<h2>${heading}</h2>
-    ${table(shown, linkOf)}${
+    ${postingTable(shown, linkOf)}${
       postings.length > mostRows
         ? html`<p class="note">
             The first ${mostRows} of ${numberText(postings.length)} postings are listed. All figures
@@ -110,47 +111,43 @@ function specialties(postings: readonly PostingFigures[]): Content {
   return rows.length + common.length === 0 ? null : pairs([...common, ...rows]);
 }
 
-function table(postings: readonly PostingFigures[], linkOf: LinkOf): Content {
+function postingTable(postings: readonly PostingFigures[], linkOf: LinkOf): Content {
   const hasStages = postings.some(({ stage }) => stage !== null);
   const hasRetries = postings.some(({ retried }) => retried > 0);
-  const rows = postings.map((one) => {
-    const { id, name, stage, command, entryPoint, state, jobCount, jobs, durations } = one;
+  const numbered = ({ id }: PostingFigures) => {
     const link = linkOf(id);
-    const number = link === null ? id : html`<a href="${link}">${id}</a>`;
-    return html`<tr>
-      <td class="n">${number}</td>
-      <td class="t">${stage ?? name ?? (hasStages ? "–" : null)}</td>
-      <td class="t"><code>${command ?? entryPoint}</code></td>
-      <td class="w">${stateText(state)}</td>
-      <td class="n">${numberText(jobCount)}</td>
-      <td class="n">${numberText(jobs.done)}</td>
-      <td class="n ${jobs.failed > 0 ? "bad" : ""}">${numberText(jobs.failed)}</td>
-      ${hasRetries ? html`<td class="n">${numberText(one.retried)}</td>` : null}
-      <td class="n">${duration(durations.medianMs)}</td>
-      <td class="n">${duration(durations.longestMs)}</td>
-    </tr>`;
-  });
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th class="n">posting</th>
-          <th>${hasStages ? "stage" : "name"}</th>
-          <th>runs</th>
-          <th>state</th>
-          <th class="n">jobs</th>
-          <th class="n">done</th>
-          <th class="n">failed</th>
-          ${hasRetries ? html`<th class="n">tried again</th>` : null}
-          <th class="n">median</th>
-          <th class="n">longest</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
+    return link === null ? id : html`<a href="${link}">${id}</a>`;
+  };
+  return table<PostingFigures>(
+    [
+      { name: "posting", kind: "number", cell: numbered },
+      {
+        name: hasStages ? "stage" : "name",
+        kind: "text",
+        cell: ({ stage, name }) => stage ?? name ?? (hasStages ? "–" : null),
+      },
+      {
+        name: "runs",
+        kind: "text",
+        cell: ({ command, entryPoint }) => html`<code>${command ?? entryPoint}</code>`,
+      },
+      { name: "state", kind: "word", cell: ({ state }) => stateText(state) },
+      { name: "jobs", kind: "number", cell: ({ jobCount }) => numberText(jobCount) },
+      { name: "done", kind: "number", cell: ({ jobs }) => numberText(jobs.done) },
+      {
+        name: "failed",
+        kind: "number",
+        isBad: ({ jobs }) => jobs.failed > 0,
+        cell: ({ jobs }) => numberText(jobs.failed),
+      },
+      hasRetries
+        ? { name: "tried again", kind: "number", cell: ({ retried }) => numberText(retried) }
+        : null,
+      { name: "median", kind: "number", cell: ({ durations }) => duration(durations.medianMs) },
+      { name: "longest", kind: "number", cell: ({ durations }) => duration(durations.longestMs) },
+    ],
+    postings,
+  );
 }
 
 const duration = (ms: number | null): string => (ms === null ? "–" : durationText(ms));

@@ -3,6 +3,7 @@ import type { PostingFigures, ReportFigures, UsageFigures } from "../figures.ts"
 import { type Content, html } from "../html.ts";
 import { counted, durationText, numberText, percentText, sizeText, workText } from "../text.ts";
 import { pairs } from "./posting-sections.ts";
+import { type Column, table } from "./table.ts";
 
 /** What attempts used of the processor and of memory, against what their jobs asked for. */
 export function usageSection({ postings }: ReportFigures): Content {
@@ -64,45 +65,44 @@ const sizeOf = (bytes: number | null): string => (bytes === null ? "–" : sizeT
 
 const mostRows = 200;
 
-function usageTable(
-  measured: readonly { posting: PostingFigures; usage: UsageFigures }[],
-): Content {
-  const rows = measured.slice(0, mostRows).map(({ posting, usage }) => {
-    const { cpuUserMs, cpuSystemMs, cores, asked, peakBytes, suggestedNeeds } = usage;
-    const askedMemory = asked.memBytes === null ? "" : ` of ${sizeText(asked.memBytes)}`;
-    return html`<tr>
-      <td class="n">${posting.id}</td>
-      <td class="t">${posting.stage ?? posting.name ?? "–"}</td>
-      <td class="n">${workText((cpuUserMs ?? 0) + (cpuSystemMs ?? 0))}</td>
-      <td class="n">
-        ${cores === null ? "–" : `${cores.toFixed(2)} of ${numberText(asked.cpus)}`}
-      </td>
-      <td class="n">${sizeOf(peakBytes)}${askedMemory}</td>
-      <td class="n">${sizeOf(usage.readBytes)}</td>
-      <td class="n">${sizeOf(usage.writtenBytes)}</td>
-      <td class="w">${suggestedNeeds === null ? "–" : html`<code>${suggestedNeeds}</code>`}</td>
-    </tr>`;
-  });
-  return html`<div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th class="n">posting</th>
-            <th>name</th>
-            <th class="n">CPU time</th>
-            <th class="n">cores used</th>
-            <th class="n">largest peak</th>
-            <th class="n">read</th>
-            <th class="n">written</th>
-            <th>suggested --needs</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+interface Measured {
+  posting: PostingFigures;
+  usage: UsageFigures;
+}
+
+function usageTable(measured: readonly Measured[]): Content {
+  return html`${table(usageColumns, measured.slice(0, mostRows))}
     <p class="note">
       Cores and memory against what the jobs asked for with --needs; without it, one cpu.
     </p>`;
 }
+
+const usageColumns: readonly Column<Measured>[] = [
+  { name: "posting", kind: "number", cell: ({ posting }) => posting.id },
+  { name: "name", kind: "text", cell: ({ posting }) => posting.stage ?? posting.name ?? "–" },
+  {
+    name: "CPU time",
+    kind: "number",
+    cell: ({ usage }) => workText((usage.cpuUserMs ?? 0) + (usage.cpuSystemMs ?? 0)),
+  },
+  {
+    name: "cores used",
+    kind: "number",
+    cell: ({ usage: { cores, asked } }) =>
+      cores === null ? "–" : `${cores.toFixed(2)} of ${numberText(asked.cpus)}`,
+  },
+  {
+    name: "largest peak",
+    kind: "number",
+    cell: ({ usage: { peakBytes, asked } }) =>
+      sizeOf(peakBytes) + (asked.memBytes === null ? "" : ` of ${sizeText(asked.memBytes)}`),
+  },
+  { name: "read", kind: "number", cell: ({ usage }) => sizeOf(usage.readBytes) },
+  { name: "written", kind: "number", cell: ({ usage }) => sizeOf(usage.writtenBytes) },
+  {
+    name: "suggested --needs",
+    kind: "word",
+    cell: ({ usage: { suggestedNeeds } }) =>
+      suggestedNeeds === null ? "–" : html`<code>${suggestedNeeds}</code>`,
+  },
+];
