@@ -1,5 +1,6 @@
 import type { PoolSummary } from "./options.ts";
 import type { Meter } from "./session/meter.ts";
+import type { Links, Session } from "./session/session.ts";
 import type { PoolState } from "./state.ts";
 
 /** The state of a pool and its counts since its start. Reading them costs nothing per job. */
@@ -18,4 +19,29 @@ export interface PoolFigures {
   beatAgoMs: number | null;
   /** Outcomes that wait to be written. */
   backlog: { outcomes: number; bytes: number };
+}
+
+interface FigureSource extends Pick<
+  PoolFigures,
+  "state" | "slots" | "busy" | "attempts" | "meter"
+> {
+  mayClaim: boolean;
+  links: Links;
+  session: Session | null;
+}
+
+export function figuresOf({ mayClaim, links, session, ...counts }: FigureSource): PoolFigures {
+  const { claims, work, side } = links;
+  return {
+    ...counts,
+    isReady: counts.state === "running" && mayClaim,
+    connected: {
+      claims: claims.isConnected,
+      work: work.isConnected,
+      side: side.isConnected,
+    },
+    connectionLosses: claims.losses + work.losses + side.losses,
+    beatAgoMs: session && mayClaim ? performance.now() - session.heartbeat.lastSentAt : null,
+    backlog: session?.recorder.backlog ?? { outcomes: 0, bytes: 0 },
+  };
 }

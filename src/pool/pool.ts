@@ -4,7 +4,6 @@ import { isWorthAnotherTry } from "../db/connection/connect.ts";
 import type { Target } from "../db/settings/target.ts";
 import type { LiveOutput } from "../db/engine/follow.ts";
 import { type Beat, isPoolGone } from "../db/engine/pools.ts";
-import { readDepth } from "../db/read/lists.ts";
 import { alone } from "../domain/crowd.ts";
 import { deferred } from "../domain/node-20.ts";
 import { messageOf } from "../domain/errors.ts";
@@ -19,11 +18,12 @@ import { NoWorkers, type StartFailure, startFailed } from "./run/worker-starts.t
 import { ClaimLoop } from "./session/claim-loop.ts";
 import { Meter } from "./session/meter.ts";
 import type { Room } from "./session/claimer.ts";
-import { silenceText } from "./session/heartbeat.ts";
+import { rescueText, silenceText } from "./session/heartbeat.ts";
 import { retryUntil } from "./link/retry-until.ts";
 import { Housekeeper } from "./session/housekeeper.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session/session.ts";
-import type { PoolFigures } from "./figures.ts";
+import { figuresOf, type PoolFigures } from "./figures.ts";
+import { jobSupply } from "./job-supply.ts";
 import { next, type PoolEvent, type PoolState } from "./state.ts";
 import { UpstreamResults } from "./upstream-results.ts";
 import type { JobRun } from "./wire/leased-job.ts";
@@ -166,33 +166,16 @@ export class Pool {
 
   /** Its state and its counts, for a health port. */
   get figures(): PoolFigures {
-    const { claims, work, side } = this.#links;
-    const session = this.#session;
-    return {
-      state: this.#state,
-      isReady: this.#state === "running" && this.#mayClaim,
-      slots: this.#options.maxWorkers,
-      busy: this.#runner.busy,
-      attempts: this.#summary,
-      meter: this.#meter,
-      connected: {
-        claims: claims.isConnected,
-        work: work.isConnected,
-        side: side.isConnected,
-      },
-      connectionLosses: claims.losses + work.losses + side.losses,
-      beatAgoMs:
-        session && this.#mayClaim ? performance.now() - session.heartbeat.lastSentAt : null,
-      backlog: session?.recorder.backlog ?? { outcomes: 0, bytes: 0 },
-    };
+    return figuresOf({
+      ...{ state: this.#state, mayClaim: this.#mayClaim, slots: this.#options.maxWorkers },
+      ...{ links: this.#links, session: this.#session, meter: this.#meter },
+      ...{ busy: this.#runner.busy, attempts: this.#summary },
+    });
   }
 
   /** The number of unfinished jobs that it can run; null while that can't be known. */
   async countLeft(): Promise<number | null> {
-    const claimer = this.#session?.claimer;
-    if (!claimer) return null;
-    const of = { routes: claimer.routeIds, postings: claimer.chosen };
-    return await this.#links.side.ask((db) => readDepth(db, of)).catch(() => null);
+    return (await this.#session?.countLeft().catch(() => null)) ?? null;
   }
 
   /** Claims no more jobs, releases waiting jobs, and stops when all running jobs have ended. */
@@ -273,11 +256,10 @@ export class Pool {
       onBeat: (beat) => this.#onBeat(session, beat),
       onLost: () => this.#onLost(),
       onSilence: () => this.#onSilence(),
-      onRescue: ({ host, number, jobs, failed }) => {
-        this.#summary.failedByLoss += failed;
+      onRescue: (lost) => {
+        this.#summary.failedByLoss += lost.failed;
         this.#meter.rescues++;
-        const more = failed === 0 ? "" : `, ${failed} failed`;
-        log(`pool ${number} on ${host} was lost; ${jobs - failed} of its jobs released${more}`);
+        log(rescueText(lost));
       },
       onWritten: (ids) => this.#claims.free(ids.filter((id) => !this.#runner.isWaiting(id))),
       onError: (error) => this.#fail(error),
@@ -405,10 +387,7 @@ export class Pool {
   get #room(): Room {
     const { idle, backlog, bytes, resources } = this.#runner;
     return {
-      resources,
-      idle,
-      backlog,
-      bytes,
+      ...{ resources, idle, backlog, bytes },
       workers: this.#options.maxWorkers,
       workersOfAllPools: this.#workersOfAllPools,
       leftMs: this.#lifetime.leftMs(performance.now()),
@@ -416,17 +395,12 @@ export class Pool {
   }
 
   #supply(): JobSupply {
-    return {
-      onRoom: () => this.#claims.next(),
-      onReturned: (runs, cause) => void this.#attempt(() => this.#intake.returned(runs, cause)),
-      mayStart: () => this.#session?.recorder.isFull !== true,
+    return jobSupply({
+      session: () => this.#session,
+      claims: () => this.#claims,
       hasPeers: () => this.#workersOfAllPools > this.#options.maxWorkers,
-      jobTime: (entryPoint) => this.#session?.claimer.jobTime(entryPoint) ?? null,
-      onFreed: () => {
-        if (this.#session?.claimer.isWithholding) this.#claims.wake();
-      },
-      countsOf: (routeId) => this.#session?.claimer.countsOf(routeId) ?? null,
-    };
+      onReturned: (runs, cause) => void this.#attempt(() => this.#intake.returned(runs, cause)),
+    });
   }
 
   readonly #attempt = (work: () => Promise<void>): Promise<void> =>

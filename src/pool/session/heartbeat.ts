@@ -246,3 +246,8 @@ export const silenceText = (heartbeatTimeoutMs: number, action: "stop" | "finish
   (action === "stop"
     ? "the workers were stopped, before another pool takes over their jobs"
     : "running jobs finish, even if another pool takes them over");
+
+/** The log line of a pool that has released the jobs of a lost one. */
+export const rescueText = ({ host, number, jobs, failed }: RescuedPool): string =>
+  `pool ${number} on ${host} was lost; ${jobs - failed} of its jobs released` +
+  (failed === 0 ? "" : `, ${failed} failed`);

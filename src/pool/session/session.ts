@@ -12,6 +12,7 @@ import { rescuePools } from "../../db/engine/rescue.ts";
 import type { Counts } from "../../domain/capabilities.ts";
 import type { Db } from "../../db/connection/connect.ts";
 import { reportUsage } from "../../db/engine/usage.ts";
+import { readDepth } from "../../db/read/lists.ts";
 import { reportPool } from "../../db/dashboard/report.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { Bearing } from "../link/bearing.ts";
@@ -251,6 +252,12 @@ export class Session {
     await this.heartbeat.stop();
     await this.recorder.flush();
     this.recorder.reset();
+  }
+
+  /** The number of unfinished jobs that its pool can run. */
+  async countLeft(): Promise<number> {
+    const of = { routes: this.claimer.routeIds, postings: this.claimer.chosen };
+    return await this.#links.side.ask((db) => readDepth(db, of));
   }
 
   async markDraining(): Promise<void> {

@@ -1,29 +1,16 @@
 // Postings that jobs post (C1 to C4). The numbers are those of the table of cases in docs/flows.md.
 import { describe, expect, test } from "bun:test";
 
-import { prune } from "../../../src/db/admin/prune.ts";
-import { connect, type Db } from "../../../src/db/connection/connect.ts";
-import { retryFailed } from "../../../src/db/engine/control.ts";
-import { settle } from "../../../src/db/engine/settle.ts";
-import { type ChildPost, draftChild } from "../../../src/db/engine/children.ts";
-import {
-  finishPostings,
-  foldProgress,
-  recordRuns,
-  runOf,
-} from "../../../src/db/engine/outcomes.ts";
+import { type Db } from "../../../src/db/connection/connect.ts";
+import { foldProgress } from "../../../src/db/engine/outcomes.ts";
 import { rescuePools } from "../../../src/db/engine/rescue.ts";
-import type { Outcome } from "../../../src/db/engine/outcomes.ts";
-import { all } from "../admin/retention.ts";
 import {
   cancel,
   jobsOf,
-  type LeasedJob,
   leased,
   names,
   newPool,
   nth,
-  outcome,
   postJobs,
   putBack,
   queueOfFile,
@@ -33,35 +20,9 @@ import {
   takeAll,
 } from "../engine.ts";
 import { brokenInvariants } from "../invariants.ts";
+import { draft, end, only } from "./drafts.ts";
 
 const freshQueue = queueOfFile();
-
-const threeJobs: ChildPost = {
-  ...{ number: 0, entryPoint: "child.ts#main", options: "{}", jobs: "[1]\n[2]\n[3]" },
-};
-
-/** A running job posts a draft; returns its number. */
-const draft = (db: Db, pool: number, job: LeasedJob, more: Partial<ChildPost> = {}) =>
-  draftChild(db, pool, job, { ...threeJobs, ...more });
-
-/** Records the end of an attempt, with these drafts; its lease ends, unless it has other jobs. */
-const end = (
-  db: Db,
-  pool: number,
-  job: LeasedJob,
-  drafts: number[],
-  more: Partial<Outcome> = {},
-  hasOthers = false,
-) => {
-  const run = runOf(outcome(job, more), performance.now());
-  return recordRuns(db, pool, [run], hasOthers ? [] : [job.leaseId], drafts);
-};
-
-/** The job that was claimed. */
-function only(job: LeasedJob | undefined): LeasedJob {
-  if (job === undefined) throw new Error("expected a job, found none");
-  return job;
-}
 
 /** What is left of children: their states, and the postings whose jobs are stored. */
 async function children({ sql }: Db) {
@@ -309,105 +270,3 @@ test("C2, C4: a child is newer than its parent; it is a draft, posted or dropped
   expect(await insert(6, 5, "now", "now")).toContain("c4_one_state");
   expect(await insert(6, 5, null, null)).toContain("c4_one_state");
 });
-
-describe("prune", () => {
-  test("spans and routes that only a draft uses stay", async () => {
-    await using db = await freshQueue();
-    const { pool, jobs } = await leased(db, 1);
-    const options = JSON.stringify({ needs: [["gpu", "has"]] });
-    const child = await draft(db, pool, nth(jobs, 0), { options });
-    const span = await db.sql`select pdoflow.empty_span(1) as bytes`;
-    expect(span[0]).toEqual({ bytes: 0 });
-    expect((await db.sql`select pdoflow.prune_routes(10) as gone`)[0]).toEqual({ gone: 0 });
-    await end(db, pool, nth(jobs, 0), [child]);
-    expect(names(await takeAll(db, pool))).toHaveLength(3);
-  });
-
-  test("what is left of children goes with the parent", async () => {
-    await using db = await freshQueue();
-    const { pool, jobs } = await leased(db, 1, 1);
-    const child = await draft(db, pool, nth(jobs, 0));
-    await end(db, pool, nth(jobs, 0), [child], { state: "failed", error: "{}" });
-    await prune(db, all);
-    expect(await db.sql`select from pdoflow.child`).toHaveLength(0);
-  });
-});
-
-describe("edges: a posting has ended with its children", () => {
-  const options = (posting: number, kind: "after" | "any" = "after") => ({
-    after: [{ posting, kind }],
-  });
-
-  /** A job that has posted another one, and a posting that waits for both. */
-  async function tree(db: Db, kind: "after" | "any" = "after") {
-    const { pool, id, jobs } = await leased(db, 1);
-    const next = await postJobs(db, 1, options(id, kind));
-    const child = await draft(db, pool, nth(jobs, 0), { jobs: "[1]" });
-    await end(db, pool, nth(jobs, 0), [child]);
-    const [job] = jobsOf(await take(db, pool));
-    return { pool, id, next, child, job: only(job) };
-  }
-
-  test("P11: it waits for the children, and for theirs", async () => {
-    await using db = await freshQueue();
-    const { pool, id, next, child, job } = await tree(db);
-    expect(await settle(db, [id])).toBe(0);
-    const grandchild = await draft(db, pool, job, { jobs: "[1]" });
-    await end(db, pool, job, [grandchild]);
-    expect(await settle(db, [id, child])).toBe(0);
-    const [last] = jobsOf(await take(db, pool));
-    expect(last?.postingId).toBe(grandchild);
-    await end(db, pool, only(last), []);
-    expect(await settle(db, [id])).toBe(1);
-    expect(names(await take(db, pool))).toEqual([`${next}/0`]);
-  });
-
-  test("the end of a child notifies postings that wait for an ancestor", async () => {
-    await using db = await freshQueue();
-    const { pool, id, job } = await tree(db);
-    const notified = Promise.withResolvers<string>();
-    await using listener = connect(db.target, {
-      connections: 1,
-      onNotify: (_channel, payload) => notified.resolve(payload),
-    });
-    await listener.sql`listen "pdoflow.settle"`;
-    await end(db, pool, job, []);
-    expect(await notified.promise).toBe(String(id));
-  });
-
-  test("W4: failed jobs of children block it, until they are repaired", async () => {
-    await using db = await freshQueue();
-    const { pool, id, next, child, job } = await tree(db);
-    await end(db, pool, job, [], { state: "failed", error: "{}" });
-    expect(await settle(db, [id])).toBe(0);
-    const [row] = await db.sql`select reason, has_ended from pdoflow.obstacles(${next})`;
-    expect(row).toEqual({ reason: `${id} has 1 failed job, in ${child}`, hasEnded: true });
-    await retryFailed(db, child, { indices: null, fingerprint: null });
-    const [again] = jobsOf(await take(db, pool));
-    await end(db, pool, only(again), []);
-    expect(await settle(db, [id])).toBe(1);
-    expect(await db.sql`select from pdoflow.obstacles(${next})`).toHaveLength(0);
-  });
-
-  test("any: it goes on however the children end", async () => {
-    await using db = await freshQueue();
-    const { pool, id, child } = await tree(db, "any");
-    expect(await settle(db, [id])).toBe(0);
-    await cancel(db, child);
-    await putBack(db, pool, [{ leaseId: (await activeLease(db)) ?? 0 }]);
-    await finishPostings(db, [child]);
-    expect(await settle(db, [id])).toBe(1);
-  });
-
-  test("W3: a child is not pruned while a posting waits for its ancestor", async () => {
-    await using db = await freshQueue();
-    const { pool, id, child, job } = await tree(db);
-    await end(db, pool, job, [], { state: "failed", error: "{}" });
-    await prune(db, all);
-    const rows = await db.sql`select id from pdoflow.posting where id in (${id}, ${child})`;
-    expect(rows).toHaveLength(2);
-  });
-});
-
-const activeLease = async ({ sql }: Db) =>
-  (await sql<{ id: number }[]>`select id from pdoflow.lease where active`)[0]?.id;
