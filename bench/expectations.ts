@@ -60,6 +60,11 @@ const expectations: readonly Expectation[] = [
       `${of("over the list schedule in this order")} over the ideal schedule in order`,
   },
   {
+    ...{ question: "How much time does `--needs cpus=1` add to a no-op job? (two workers)" },
+    ...{ of: "resources" },
+    answer: (of) => `${of("cost of --needs for a job")}, at most 5 µs wanted`,
+  },
+  {
     question: "How much of N times the rate of one pool do N pools reach? (two workers each)",
     of: "pools",
     answer: (of) =>

@@ -13,8 +13,9 @@ export interface JobSample {
 
 /**
  * The first attempts at jobs of a posting, evenly spread over the part of it that has been run: all
- * of them, if that are at most `most`. The cost depends on `most`, not on the number of jobs. Empty
- * for a role that may not read outcomes.
+ * of them, if there are at most `most`. The cost depends on `most`, not on the number of jobs:
+ * `status` answers at once beside millions, where the exact sums of a report (figures/attempts.ts)
+ * take seconds. Empty for a role that may not read outcomes.
  */
 export async function readJobSamples(
   { sql, schema }: Db,
