@@ -14,6 +14,8 @@ export class MemoryGroup {
   readonly folder: string;
   /** The memory that a job of the worker may use. */
   readonly bytes: number;
+  /** False once the system has refused a limit. */
+  isLimiting = true;
   readonly #owner: MemoryGroupOwner;
   /** What the worker uses without a job. */
   #idleBytes = 0;
@@ -47,12 +49,13 @@ export class MemoryGroup {
 
   /** The worker gets jobs. A command needs no memory of the worker that waits for it. */
   limit({ isCommand }: { isCommand: boolean }): void {
-    const limit = this.bytes + (isCommand ? this.#idleBytes : 0);
+    const limit = Math.ceil(this.bytes) + (isCommand ? this.#idleBytes : 0);
     if (limit === this.#limit) return;
     this.#limit = limit;
     try {
       this.#write("memory.max", limit);
     } catch (error) {
+      this.isLimiting = false;
       this.#owner.failed(error);
     }
   }

@@ -9,6 +9,8 @@ interface System {
   root?: string;
   /** Removes an empty cgroup. */
   remove?: (folder: string) => void;
+  /** This process is in another cgroup now. */
+  onMoved?: () => void;
 }
 
 /** The cgroup in which a pool makes others. */
@@ -30,15 +32,20 @@ export class MemoryGroups {
   readonly #log: (line: string) => void;
   readonly #root: string;
   readonly #remove: (folder: string) => void;
+  readonly #onMoved: (() => void) | undefined;
   /** Undefined before the first worker that has a limit. */
   #base: Base | null | undefined;
   #made = 0;
   readonly #removals = new Set<Promise<void>>();
 
-  constructor(log: (line: string) => void, { root = "/", remove = rmdirSync }: System = {}) {
+  constructor(
+    log: (line: string) => void,
+    { root = "/", remove = rmdirSync, onMoved }: System = {},
+  ) {
     this.#log = log;
     this.#root = root;
     this.#remove = remove;
+    this.#onMoved = onMoved;
   }
 
   /** A cgroup for a worker whose jobs may use this memory; null if the pool must watch it. */
@@ -115,6 +122,7 @@ export class MemoryGroups {
         moveAll(folder, leaf);
       }
       writeFileSync(join(folder, "cgroup.subtree_control"), "+memory");
+      if (leaf !== null) this.#onMoved?.();
       return { folder, leaf };
     } catch (error) {
       if (leaf !== null) this.#undo(folder, leaf);

@@ -21,7 +21,7 @@ const pollEveryMs = 1_000;
  * reveal its sender, so this uses the kernel's counters. The kernel counts before it kills.
  */
 export class OomKills implements Disposable {
-  readonly #counter: OomCounter | null;
+  #counter: OomCounter | null;
   readonly #pollTimer: Timer;
   #counted = 0;
   /** Kills that explain no death so far, and the time of the last one. */
@@ -35,6 +35,12 @@ export class OomKills implements Disposable {
     // Also if no worker has exited: a child of a job may have been killed.
     this.#pollTimer = setInterval(() => this.poll(performance.now()), pollEveryMs);
     this.#pollTimer.unref();
+  }
+
+  /** This process is in another cgroup: counts there. */
+  moved(counters: readonly OomCounter[] = oomCounters(read("/proc/self/cgroup") ?? "")): void {
+    this.#counter = counters.find(({ path }) => countIn(path) !== null) ?? null;
+    this.#counted = this.#count();
   }
 
   /**

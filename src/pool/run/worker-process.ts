@@ -214,7 +214,7 @@ export class WorkerProcess {
 
   /** Whether the system keeps its memory below its share. */
   get isLimited(): boolean {
-    return this.#memory !== null;
+    return this.#memory?.isLimiting === true;
   }
 
   /** It is about to get jobs of this entry point. */

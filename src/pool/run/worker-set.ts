@@ -31,7 +31,9 @@ export class WorkerSet {
   constructor(wanted: number, options: WorkerOptions, listener: WorkerSetListener) {
     this.#wanted = wanted;
     this.#guard = new Guard(options.program);
-    this.#memory = new MemoryGroups(options.log ?? (() => {}));
+    this.#memory = new MemoryGroups(options.log ?? (() => {}), {
+      onMoved: () => this.#oomKills.moved(),
+    });
     this.#options = { ...options, guard: this.#guard };
     this.#listener = listener;
     this.#starts = new WorkerStarts({

@@ -33,7 +33,8 @@ function system(files: Record<string, string> = {}) {
     rmSync(folder, { recursive: true });
     removed.push(folder);
   };
-  const groups = new MemoryGroups((line) => lines.push(line), { root, remove });
+  const onMoved = () => lines.push("moved");
+  const groups = new MemoryGroups((line) => lines.push(line), { root, remove, onMoved });
   const read = (...path: string[]) => readFileSync(join(...path), "utf8");
 
   const end = () => rmSync(root, { recursive: true });
@@ -66,6 +67,21 @@ test("a worker gets a cgroup with its limit, which is removed after its end", as
   expect(found.lines).toEqual([`the memory of jobs is limited by cgroups in ${found.root}/${own}`]);
 });
 
+test("a limit that the system refuses leaves the job to the watch of its pool", async () => {
+  using found = system();
+  const group = found.groups.create(2 ** 28);
+  if (!group) throw new Error(found.lines.join());
+  expect(group.isLimiting).toBe(true);
+  mkdirSync(join(group.folder, "memory.max")); // cannot be written
+  group.limit({ isCommand: false });
+  expect(group.isLimiting).toBe(false);
+  expect(found.lines[1]).toContain("a worker's cgroup does not limit its memory: EISDIR");
+  mkdirSync(join(group.folder, "cgroup.procs"));
+  expect(group.add(4711)).toBe(false);
+  await found.groups.close();
+  expect(found.removed).toEqual([group.folder]);
+});
+
 test("a pool that is alone in its cgroup moves below it, and back at its end", async () => {
   using found = system({
     [`${own}/cgroup.subtree_control`]: "",
@@ -74,6 +90,7 @@ test("a pool that is alone in its cgroup moves below it, and back at its end", a
   const group = found.groups.create(2 ** 28);
   const leaf = join(found.root, own, `${group?.folder.split("/").at(-1)?.replace(/1$/, "pool")}`);
   expect(found.read(leaf, "cgroup.procs")).toBe(String(process.pid));
+  expect(found.lines[0]).toBe("moved");
   expect(found.read(found.root, own, "cgroup.subtree_control")).toBe("+memory");
   group?.close();
   await found.groups.close();

@@ -46,6 +46,17 @@ test("a kill that was seen long ago explains no death", () => {
   expect(oomKills.explain(61_000)).toBeNull();
 });
 
+test("after its pool has moved to another cgroup, the kills there count", () => {
+  const { oomKills, kill } = counter("memory.events");
+  const path = join(folder, "events-of-the-leaf");
+  writeFileSync(path, "oom_kill 7\n");
+  oomKills.moved([{ path, isShared: false }]);
+  kill(1);
+  expect(oomKills.explain(0)).toBeNull();
+  writeFileSync(path, "oom_kill 8\n");
+  expect(oomKills.explain(1)).toBe("certain");
+});
+
 test("our own cgroup is asked first, then those around it, then the machine", () => {
   const paths = (cgroups: string) => oomCounters(cgroups).map(({ path }) => path);
   expect(paths("0::/slurm/job_7\n")).toEqual([
