@@ -17,7 +17,7 @@ import {
   zoneText,
 } from "../text.ts";
 import { periodOf } from "./facts.ts";
-import { type Column, table } from "./table.ts";
+import { type ReportColumn, table } from "./table.ts";
 
 const mostSpans = 60;
 
@@ -158,7 +158,7 @@ export function retries({ attempts }: ReportFigures): Content {
     ${table(
       [
         { name: "attempt", kind: "number", cell: ({ attempt }) => attempt },
-        ...columns.map(([state, name]): Column<(typeof attempts)[number]> => ({
+        ...columns.map(([state, name]): ReportColumn<(typeof attempts)[number]> => ({
           ...{ name, kind: "number", cell: (one) => numberText(one[state]) },
         })),
       ],
@@ -185,10 +185,10 @@ export function machines({ machines }: ReportFigures): Content {
     </p>`;
 }
 
-type Machine = ReportFigures["machines"][number];
-const failedOf = ({ attempts }: Machine) => attempts.failed + attempts.retried;
+type MachineRow = ReportFigures["machines"][number];
+const failedOf = ({ attempts }: MachineRow) => attempts.failed + attempts.retried;
 
-const machineColumns: readonly Column<Machine>[] = [
+const machineColumns: readonly ReportColumn<MachineRow>[] = [
   { name: "machine", kind: "text", cell: ({ host }) => host ?? "pools that were deleted" },
   { name: "pools", kind: "number", cell: ({ pools }) => pools },
   { name: "workers", kind: "number", cell: ({ slots }) => slots },

@@ -5,7 +5,7 @@ import { type Content, html } from "../html.ts";
 import { dateText, durationText, momentText, numberText, percentText, timeText } from "../text.ts";
 import { page } from "./page.ts";
 import { stateText } from "./posting-sections.ts";
-import { type Column, table } from "./table.ts";
+import { type ReportColumn, table } from "./table.ts";
 
 /** The queue at a glance. */
 export interface Overview {
@@ -68,7 +68,7 @@ export function overviewPage(overview: Overview, { nav, refreshSeconds }: LiveOv
 
 const listed = <Row>(
   heading: string,
-  columns: readonly Column<Row>[],
+  columns: readonly ReportColumn<Row>[],
   rows: readonly Row[],
 ): Content =>
   html`<h2>${heading}</h2>

@@ -1,7 +1,7 @@
 import { type Content, html } from "../html.ts";
 
 /** A column of a table of `Row`. */
-export interface Column<Row> {
+export interface ReportColumn<Row> {
   name: string;
   /** Numbers stand at the right, words do not break, long text does. */
   kind: "number" | "word" | "text" | "plain";
@@ -14,14 +14,14 @@ const classes = { number: "n", word: "w", text: "t", plain: "" } as const;
 
 /** A table that scrolls on narrow screens. Columns that are null are left out. */
 export function table<Row>(
-  columns: readonly (Column<Row> | null)[],
+  columns: readonly (ReportColumn<Row> | null)[],
   rows: readonly Row[],
   { isSmall = false } = {},
 ): Content {
   const shown = columns.filter((column) => column !== null);
-  const heading = ({ name, kind }: Column<Row>) =>
+  const heading = ({ name, kind }: ReportColumn<Row>) =>
     kind === "number" ? html`<th class="n">${name}</th>` : html`<th>${name}</th>`;
-  const cell = ({ kind, isBad, cell: content }: Column<Row>, row: Row) => {
+  const cell = ({ kind, isBad, cell: content }: ReportColumn<Row>, row: Row) => {
     const names = `${classes[kind]}${isBad?.(row) === true ? " bad" : ""}`;
     return names === ""
       ? html`<td>${content(row)}</td>`

@@ -3,7 +3,7 @@ import type { PostingFigures, ReportFigures, UsageFigures } from "../figures.ts"
 import { type Content, html } from "../html.ts";
 import { counted, durationText, numberText, percentText, sizeText, workText } from "../text.ts";
 import { pairs } from "./posting-sections.ts";
-import { type Column, table } from "./table.ts";
+import { type ReportColumn, table } from "./table.ts";
 
 /** What attempts used of the processor and of memory, against what their jobs asked for. */
 export function usageSection({ postings }: ReportFigures): Content {
@@ -65,19 +65,19 @@ const sizeOf = (bytes: number | null): string => (bytes === null ? "–" : sizeT
 
 const mostRows = 200;
 
-interface Measured {
+interface MeasuredPosting {
   posting: PostingFigures;
   usage: UsageFigures;
 }
 
-function usageTable(measured: readonly Measured[]): Content {
+function usageTable(measured: readonly MeasuredPosting[]): Content {
   return html`${table(usageColumns, measured.slice(0, mostRows))}
     <p class="note">
       Cores and memory against what the jobs asked for with --needs; without it, one cpu.
     </p>`;
 }
 
-const usageColumns: readonly Column<Measured>[] = [
+const usageColumns: readonly ReportColumn<MeasuredPosting>[] = [
   { name: "posting", kind: "number", cell: ({ posting }) => posting.id },
   { name: "name", kind: "text", cell: ({ posting }) => posting.stage ?? posting.name ?? "–" },
   {
