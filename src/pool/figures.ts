@@ -1,6 +1,8 @@
+import type { Provides } from "../domain/capabilities.ts";
 import type { PoolSummary } from "./options.ts";
 import type { Meter } from "./session/meter.ts";
-import type { Links, Session } from "./session/session.ts";
+import type { Runner } from "./run/runner.ts";
+import type { Links, Session, SessionListener } from "./session/session.ts";
 import type { PoolState } from "./state.ts";
 
 /** The state of a pool and its counts since its start. Reading them costs nothing per job. */
@@ -45,3 +47,13 @@ export function figuresOf({ mayClaim, links, session, ...counts }: FigureSource)
     backlog: session?.recorder.backlog ?? { outcomes: 0, bytes: 0 },
   };
 }
+
+/** What a session reports of the runner of its pool. */
+export const workReports = (
+  runner: Runner,
+  provides: Provides,
+): Pick<SessionListener, "output" | "busy" | "free"> => ({
+  output: (postings) => runner.output(postings),
+  busy: () => runner.busy,
+  free: () => runner.resources?.free.amounts(provides) ?? {},
+});

@@ -22,7 +22,7 @@ import { rescueText, silenceText } from "./session/heartbeat.ts";
 import { retryUntil } from "./link/retry-until.ts";
 import { Housekeeper } from "./session/housekeeper.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session/session.ts";
-import { figuresOf, type PoolFigures } from "./figures.ts";
+import { figuresOf, type PoolFigures, workReports } from "./figures.ts";
 import { jobSupply } from "./job-supply.ts";
 import { next, type PoolEvent, type PoolState } from "./state.ts";
 import { UpstreamResults } from "./upstream-results.ts";
@@ -246,16 +246,12 @@ export class Pool {
     const { log } = this.#options;
     const row = { ...this.#options, slots: this.#options.maxWorkers };
     const session: Session = await Session.open(this.#links, row, {
-      meter: this.#meter,
-      running: () => this.#intake.running,
-      isWaiting: () => this.#claims.isWaiting,
-      output: (postings) => this.#runner.output(postings),
-      busy: () => this.#runner.busy,
-      free: () => this.#runner.resources?.free.amounts(this.#options.provides) ?? {},
+      ...{ meter: this.#meter, outcomes: this.#results, log },
+      ...workReports(this.#runner, this.#options.provides),
+      ...{ running: () => this.#intake.running, isWaiting: () => this.#claims.isWaiting },
       pollPrune: () => this.#housekeeper.poll(),
       onBeat: (beat) => this.#onBeat(session, beat),
-      onLost: () => this.#onLost(),
-      onSilence: () => this.#onSilence(),
+      ...{ onLost: () => this.#onLost(), onSilence: () => this.#onSilence() },
       onRescue: (lost) => {
         this.#summary.failedByLoss += lost.failed;
         this.#meter.rescues++;
@@ -264,8 +260,6 @@ export class Pool {
       onWritten: (ids) => this.#claims.free(ids.filter((id) => !this.#runner.isWaiting(id))),
       onError: (error) => this.#fail(error),
       isCurrent: (each) => each === this.#session,
-      outcomes: this.#results,
-      log,
     });
     this.#session = session;
     this.#mayClaim = false;
