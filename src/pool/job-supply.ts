@@ -3,8 +3,8 @@ import type { ClaimLoop } from "./session/claim-loop.ts";
 import type { Session } from "./session/session.ts";
 
 interface SupplyContext extends Pick<JobSupply, "hasPeers" | "onReturned"> {
-  session(): Session | null;
-  claims(): ClaimLoop;
+  session: () => Session | null;
+  claims: () => ClaimLoop;
 }
 
 /** Supplies the runner of a pool with the jobs that the pool claims. */
