@@ -11,6 +11,7 @@ import { context, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { close, postWork } from "pdoflow";
 
+const given = "00-" + "e".repeat(32) + "-" + "f".repeat(16) + "-01";
 const options = { db: process.argv[2] };
 const post = (more) => postWork("a.ts#f", [[1]], [], { ...options, ...more });
 await post();
@@ -25,7 +26,7 @@ await within("b".repeat(16), 1, async () => {
   await post();
 });
 await within("c".repeat(16), 0, () => post());
-await within("d".repeat(16), 1, () => post({ traceparent: null }));
+await within("d".repeat(16), 1, () => post({ traceparent: given }));
 await within("0".repeat(16), 1, () => post()); // no context of a span
 await close();
 `;
@@ -40,7 +41,7 @@ test("a posting has the trace of the span that is active in the program", async 
     await symlink(await packageFile(name), link);
   }
   for (const runtime of [await node("20"), process.execPath]) {
-    await db.sql`truncate pdoflow.posting`;
+    await db.sql`truncate pdoflow.posting cascade`;
     await project.run([runtime, "post.mjs", db.url]);
     const rows = await db.sql`select traceparent from pdoflow.posting order by id`;
     expect(rows.map(({ traceparent }): unknown => traceparent)).toEqual([
@@ -48,7 +49,7 @@ test("a posting has the trace of the span that is active in the program", async 
       null,
       `00-${"a".repeat(32)}-${"b".repeat(16)}-01`,
       `00-${"a".repeat(32)}-${"c".repeat(16)}-00`,
-      null,
+      `00-${"e".repeat(32)}-${"f".repeat(16)}-01`,
       null,
     ]);
   }

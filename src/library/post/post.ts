@@ -199,11 +199,10 @@ function newPosting(
   { target }: Connection,
 ): NewPosting {
   const folder = root ?? process.cwd();
-  const active = shared.traceparent === undefined ? activeTraceparent() : null;
   const source = { option: project ?? undefined, env: process.env, root: folder, target };
   return {
     ...{ entryPoint, priority, osUser: osUser(), ...shared },
-    ...(active === null ? {} : { traceparent: active }),
+    traceparent: shared.traceparent ?? activeTraceparent(),
     project: projectOfPosting(source, entryPoint),
   };
 }
