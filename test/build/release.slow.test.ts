@@ -114,7 +114,7 @@ test("two releases are the same, and verify; the SBOM lists exactly what is insi
     `postgres ${postgres}`,
     `valibot ${valibot}`,
   ]);
-}, 300_000);
+}, 600_000);
 
 const Sbom = v.object({
   bomFormat: v.literal("CycloneDX"),
