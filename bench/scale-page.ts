@@ -130,9 +130,10 @@ export function processTable(results: ScaleResults): string {
 
 /** The machine and its load, in one line, and the cases that failed. */
 export function scaleConditions({ report }: ScaleResults): string {
-  const failed = report.cases.flatMap(({ name, failure }) =>
-    failure === null ? [] : [`The case \`${name}\` failed: ${failure}.`],
-  );
+  const failed = report.cases.flatMap(({ name, failure, absent = {} }) => [
+    ...(failure === null ? [] : [`The case \`${name}\` failed: ${failure}.`]),
+    ...Object.entries(absent).map(([what, why]) => `Not measured: ${what}, ${why}.`),
+  ]);
   const { cores, memory } = report.machine;
   const load = report.machine["load at the start"];
   return [

@@ -13,7 +13,7 @@ export const distance: Case = {
   target: "each job is recorded as done exactly once",
   isLong: true,
   async run(bench) {
-    const jobs = count * slots * bench.size(60, 10);
+    const jobs = count * slots * bench.size(40, 10);
     const near = await ratesAt(0, null);
     const far = await ratesAt(25, null);
     const cut = await ratesAt(25, 200);

@@ -44,7 +44,7 @@ export interface ClusterFigures {
 /** Connections that all pools share, as with a pooler. */
 export const connections = 16;
 /** A pool starts with about twelve statements. */
-const startsPerSecond = 60;
+const startsPerSecond = 200;
 const herdPosts = 3;
 const herdMs = 2_000;
 
@@ -148,7 +148,7 @@ function summary(answers: ReadonlyMap<string, readonly number[]>): Record<string
   return Object.fromEntries(calls);
 }
 
-const deadlineMs = 240_000;
+const deadlineMs = 90_000;
 
 async function waiting({ db }: BenchDatabase, pools: number): Promise<void> {
   await until(`${pools} pools to wait`, async () => {

@@ -41,6 +41,8 @@ export interface Links {
 }
 
 const workDeadlineMs = 60_000;
+/** A pool that does nothing reports that this often, because a failover may lose a report. */
+const reportEveryMs = 60_000;
 
 export interface LinksListener {
   onNotify: (channel: string, payload: string) => void;
@@ -106,6 +108,8 @@ export class Session {
   readonly #listener: SessionListener;
   readonly #tally: Tally;
   readonly #usage = new UsageTally();
+  /** What the database knows of its work until it needs another report. */
+  #reported = { text: "", until: -Infinity };
 
   private constructor(
     links: Links,
@@ -148,7 +152,11 @@ export class Session {
   /** Reports the work since the last time, for display. */
   async #report(db: Db): Promise<void> {
     const report = this.#tally.take(this.#listener.busy(), this.#listener.free());
+    const text = JSON.stringify(report);
+    const isKnown = text === this.#reported.text && performance.now() < this.#reported.until;
+    if (isKnown && report.done + report.failed + report.retried === 0) return;
     const waits = await reportPool(db, this.poolId, report);
+    this.#reported = { text, until: performance.now() + reportEveryMs };
     if (waits) this.#listener.meter.waited(waits, report.firsts / report.starts.length);
     await reportUsage(db, this.poolId, this.#usage.take());
   }
