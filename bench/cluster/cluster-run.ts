@@ -79,11 +79,12 @@ export async function runCluster(
   const shared = new SharedConnections(database.db.target, connections, onAnswer);
   await shared.listen();
   const startedAt = performance.now();
-  const pools = await startPools(database.db.target, shared, size.pools, run, {
+  const starting = startPools(database.db.target, shared, size.pools, run, {
     startMs: (size.pools / startsPerSecond) * 1_000,
     heartbeatTimeoutMs: size.heartbeatTimeoutMs,
     log: (line) => say(`${size.pools} pools: ${line}`),
   });
+  const pools = await Promise.race([starting, tooLate(`${size.pools} pools to start`)]);
   const startSeconds = (performance.now() - startedAt) / 1_000;
   await waiting(database, size.pools);
 
@@ -149,6 +150,11 @@ function summary(answers: ReadonlyMap<string, readonly number[]>): Record<string
 }
 
 const deadlineMs = 90_000;
+
+async function tooLate(what: string): Promise<never> {
+  await Bun.sleep(deadlineMs);
+  throw new Error(`waited ${deadlineMs} ms for ${what}`);
+}
 
 async function waiting({ db }: BenchDatabase, pools: number): Promise<void> {
   await until(`${pools} pools to wait`, async () => {

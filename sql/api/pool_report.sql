@@ -133,6 +133,8 @@ set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   perform pdoflow.require_pool(p_pool);
+  -- All pools add to the same row: without this, each would wait for the disk of the one before.
+  perform set_config('synchronous_commit', 'off', true);
   if cardinality(p_postings) > 10000
      or cardinality(p_numbers) is distinct from 8 * cardinality(p_postings) then
     raise exception 'expected eight numbers for each of at most 10,000 postings'
