@@ -7,6 +7,7 @@ import type { Share } from "./domain/ledger.ts";
 import type { WorkerUser } from "./pool/run/confinement.ts";
 import type { JobToExecute } from "./pool/worker/execute-job.ts";
 import { exitCodes } from "./domain/errors.ts";
+import { type StopSignal, stopSignalNames } from "./domain/stop-signals.ts";
 import { osUser } from "./db/settings/os-user.ts";
 
 // If the event loop runs empty before the end, that is not a success.
@@ -86,7 +87,7 @@ async function work([, root = "", what, profiles, notifyFrom, user]: string[]): 
 /** Beside a pool: `pdoflow guard`, only started by a pool; ends when the pool has ended. */
 async function guard(): Promise<void> {
   const { runGuard } = await import("./pool/run/guard.ts");
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => {});
+  for (const signal of stopSignalNames) process.on(signal, () => {});
   await runGuard(Bun.stdin.stream());
   process.exit(exitCodes.ok);
 }
@@ -213,8 +214,10 @@ function closedStdout(): Writable {
   });
 }
 
-function onStopSignal(listener: (signal: string) => void): () => void {
-  const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+function onStopSignal(
+  listener: (signal: string) => void,
+  signals: readonly StopSignal[] = ["SIGTERM", "SIGINT", "SIGHUP"],
+): () => void {
   for (const signal of signals) process.on(signal, listener);
   stopListeners.add(listener);
   return () => {

@@ -92,6 +92,7 @@ export class Pool {
         this.#intake.ended(run);
         this.#stopIfDrained();
       },
+      onInterrupted: (run: JobRun) => this.#release(run),
     };
     const children = new Children(this.#links, () => this.#session);
     this.#results = new Results({ ...context, children }, options, this.#summary, failureWatch);
@@ -197,6 +198,11 @@ export class Pool {
     void this.#runner.stop();
     this.#killed.resolve();
     this.#on("stop");
+  }
+
+  /** This process has received a stop signal, and its jobs perhaps too. Call it before `drain`. */
+  signalled(): void {
+    this.#results.interruption.signalled(performance.now());
   }
 
   /**
@@ -345,6 +351,15 @@ export class Pool {
     if (!failure.isHopeless || !this.#options.once) return;
     this.#noWorkers = new NoWorkers(this.#options.maxWorkers, failure);
     this.#on("stop");
+  }
+
+  /** Releases jobs whose attempts have ended by a stop signal. */
+  #release(run: JobRun): void {
+    this.#intake.ended(run);
+    void this.#attempt(async () => {
+      await this.#intake.release([run]);
+      this.#stopIfDrained();
+    });
   }
 
   #stopIfDrained(): void {

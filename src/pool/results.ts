@@ -3,8 +3,10 @@ import type { AttemptState, OutcomeState } from "../domain/attempt.ts";
 import type { Children } from "./children.ts";
 import type { FailureWatch } from "./failure-watch.ts";
 import type { PoolOptions, PoolSummary } from "./options.ts";
+import { Interruption } from "./interruption.ts";
 import { pendingOutcome, pendingRun } from "./run/pending-outcome.ts";
 import type { AttemptListener, DoneAttempts, Termination } from "./run/runner.ts";
+import { workerDied } from "./run/worker-death.ts";
 import { keptResult, mayExceed } from "./session/kept-result.ts";
 import { outcomesOf, pendingOne, type PendingRun } from "./session/outcome-batch.ts";
 import type { OutcomeListener } from "./session/recorder.ts";
@@ -24,6 +26,8 @@ export interface ResultsContext {
   children: Children;
   /** The ends of attempts at these jobs were passed to the recorder. */
   onRecorded(run: JobRun): void;
+  /** Attempts at these jobs have ended by a stop signal: to be released. */
+  onInterrupted(run: JobRun): void;
   /** Runs work whose failure the pool handles. */
   attempt(work: () => Promise<void>): Promise<void>;
 }
@@ -34,6 +38,8 @@ export class Results implements AttemptListener, OutcomeListener {
   readonly #options: Pick<PoolOptions, "log" | "onEnded" | "onEndedRun">;
   readonly #summary: PoolSummary;
   readonly #failureWatch: FailureWatch;
+  /** The stop signals of the pool. */
+  readonly interruption = new Interruption();
 
   constructor(
     pool: ResultsContext,
@@ -48,6 +54,7 @@ export class Results implements AttemptListener, OutcomeListener {
   }
 
   onEnd(job: LeasedJob, end: AttemptResult, workerPid: number): void {
+    if (!end.isDone && this.#isInterrupted(end)) return this.#interrupted(job);
     const claimer = this.#pool.session()?.claimer;
     if (end.isDone) claimer?.learnDone(job.posting, Float64Array.of(end.durationMs));
     else claimer?.learnFailed(job.posting, end.durationMs);
@@ -81,6 +88,7 @@ export class Results implements AttemptListener, OutcomeListener {
 
   onTerminated({ job, state, error }: Termination, end: AttemptDetails, workerPid: number): void {
     if (this.#pool.state() === "stopping") return; // its job is released: the attempt is not used
+    if (error.name === workerDied && this.#isInterrupted(end)) return this.#interrupted(job);
     this.#pool.meter.terminated(error.name);
     this.#options.log(`job ${job.posting.id}/${job.index}: ${error.message}`);
     this.#record(job, state, end, workerPid);
@@ -129,6 +137,18 @@ export class Results implements AttemptListener, OutcomeListener {
     if (keptKind !== "failed") this.#failureWatch.passed(job.posting, keptKind === "done");
     else void this.#pool.attempt(() => this.#failureWatch.failed(session, job, ended.state));
     this.#pool.onRecorded(run);
+  }
+
+  #isInterrupted(end: AttemptDetails): boolean {
+    return this.interruption.explains(end, performance.now());
+  }
+
+  #interrupted(job: LeasedJob): void {
+    const { posting, index } = job;
+    this.#options.log(`job ${posting.id}/${index}: ended by the stop signal, and released`);
+    const run = runOfOne(job);
+    this.#pool.children.take(run); // its next attempt posts them again
+    this.#pool.onInterrupted(run);
   }
 
   #withChildren(pending: PendingRun, run: JobRun): PendingRun {

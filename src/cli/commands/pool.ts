@@ -7,6 +7,7 @@ import { describeTarget, type Target } from "../../db/settings/target.ts";
 import { formatProvided, isCommandNeed, type Provides } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { providesOf, receiverOf } from "../../domain/notification.ts";
+import { stopSignalNames } from "../../domain/stop-signals.ts";
 import { idleReasons } from "../diagnosis/idle-pool.ts";
 import type { PoolOptions, PoolSummary } from "../../pool/options.ts";
 import { findWorkerUser, NoConfinement, type WorkerUser } from "../../pool/run/confinement.ts";
@@ -38,8 +39,9 @@ export class PoolCommand extends PoolFlagsCommand {
     description: "run jobs in worker processes on this machine",
     details: `
       Claims jobs of all postings and runs them in up to --max-workers processes. Each process
-      imports an entry point once. On SIGTERM or SIGINT the pool finishes its running jobs, releases
-      all others and exits with 0. A second signal kills the running jobs; they are released too.
+      imports an entry point once. On SIGTERM, SIGINT, SIGHUP, SIGUSR1 or SIGUSR2 the pool finishes
+      its running jobs, releases all others and exits with 0. A second signal kills the running
+      jobs; they are released too.
 
       With --posting or --name it serves only these postings. A name also stands for later postings
       of that name.
@@ -105,15 +107,16 @@ export class PoolCommand extends PoolFlagsCommand {
     const signals: string[] = [];
     let started: Pool | null = null;
     const handleSignals = () => {
-      if (signals.length > 0) health.stopping();
+      if (signals.length === 0) return;
+      health.stopping();
+      started?.signalled();
       if (signals.length > 1) started?.kill();
-      else if (signals.length === 1)
-        started?.drain(`${signals[0]}`, "; a second signal kills them");
+      else started?.drain(`${signals[0]}`, "; a second signal kills them");
     };
     const offSignals = this.context.onStopSignal((signal) => {
       signals.push(signal);
       handleSignals();
-    });
+    }, stopSignalNames);
     try {
       started = await Pool.start(target, poolOptions);
       health.opened(started);

@@ -1,5 +1,7 @@
 import type { BaseContext, CommandClass } from "clipanion";
 
+import type { StopSignal } from "../../domain/stop-signals.ts";
+
 /** The process as main.ts passes it to commands, which read nothing else of it. */
 export interface ProcessContext extends BaseContext {
   cwd: string;
@@ -17,10 +19,10 @@ export interface ProcessContext extends BaseContext {
   /** The width of the terminal; null if stdout is not one. */
   columns: number | null;
   /**
-   * Calls back at each SIGTERM, SIGINT or SIGHUP, and with SIGPIPE when the reader of stdout has
-   * gone, until the returned function is called.
+   * Calls back at each of the signals, SIGTERM, SIGINT and SIGHUP unless there are others, and with
+   * SIGPIPE when the reader of stdout has gone, until the returned function is called.
    */
-  onStopSignal: (listener: (signal: string) => void) => () => void;
+  onStopSignal: (listener: (signal: string) => void, signals?: readonly StopSignal[]) => () => void;
 }
 
 /** The context of a command. */

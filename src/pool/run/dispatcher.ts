@@ -308,7 +308,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
       const end = lostResult(termination, now - (running?.since ?? now), process.output.last());
       const usage =
         running?.watch.usageAtDeath(process.totals, slot.spentCpu, peakOfThisProcess()) ?? null;
-      const details = { ...end, slot: slotNumber, usage };
+      const details = { ...end, slot: slotNumber, usage, isByStopSignal: process.isByStopSignal };
       this.context.attempts.onTerminated(termination, details, process.pid);
     }
     this.#takeOver(lost ? without(runs, lost) : runs);

@@ -4,6 +4,9 @@ import { jobAt, type JobRun, type LeasedJob } from "../wire/leased-job.ts";
 import type { OomKills } from "./oom-kills.ts";
 import { outOfMemory } from "./out-of-memory.ts";
 
+/** The name of the error of a job whose worker has ended by itself. */
+export const workerDied = "WorkerDied";
+
 /** How a worker's process has ended. */
 export interface WorkerDeath {
   pid: number;
@@ -35,7 +38,7 @@ export function workerDeath(death: WorkerDeath): JobError {
   }
   const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
   const said = lastWords === null ? "" : `: ${lastWords}`;
-  return { name: "WorkerDied", message: `worker ${pid} ${how} ${when}${said}` };
+  return { name: workerDied, message: `worker ${pid} ${how} ${when}${said}` };
 }
 
 /** After N crashes between two jobs, a job that came next each time counts as the cause. */

@@ -2,6 +2,7 @@ import { closeSync, readFileSync } from "node:fs";
 
 import type { JobError } from "../../domain/attempt.ts";
 import type { PoolTrace } from "../../job/attempt-trace.ts";
+import { isStopSignal, isStopStatus, stopNewsMs, stopSignals } from "../../domain/stop-signals.ts";
 import type { Provides } from "../../domain/capabilities.ts";
 import type { Share } from "../../domain/ledger.ts";
 import { environmentOf, type WorkerUser } from "./confinement.ts";
@@ -81,6 +82,17 @@ const forOthers = ([file = "", ...words]: readonly string[]): string[] => [
   ...words,
 ];
 
+/** Whether the system drops SIGTERM for a process; false if it does not report that. */
+function ignoresSigterm(pid: number): boolean {
+  try {
+    const [, mask = "0"] =
+      /^SigIgn:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    return ((BigInt(`0x${mask}`) >> BigInt(stopSignals.SIGTERM - 1)) & 1n) === 1n;
+  } catch {
+    return false; // it has ended, or there is no /proc
+  }
+}
+
 /** The last characters of stderr that an error has of a worker that was never ready. */
 const shownOfStderr = 1_000;
 
@@ -104,6 +116,8 @@ export class WorkerProcess {
   #isReady = false;
   /** Killed by us: the kernel's counters do not matter. */
   #isKilled = false;
+  /** Asked by us to end. */
+  #isAsked = false;
   #isDead = false;
   /** Its cgroup has killed it. */
   #hasExceeded = false;
@@ -172,13 +186,9 @@ export class WorkerProcess {
         this.#hasExceeded = this.#memory?.hasKilled === true;
         this.#memory?.close();
         if (this.page.running() !== null) removeJobFolders(this.pid);
-        this.#exit = { code, signal };
-        this.#settle(listener);
-        // A child of a job may keep the channel open after its worker has ended.
-        setTimeout(() => {
-          this.#isDisconnected = true;
-          this.#settle(listener);
-        }, 500).unref();
+        const exit = { code, signal };
+        if (this.#isByStopSignal(exit)) setTimeout(() => this.#onExit(exit, listener), stopNewsMs);
+        else this.#onExit(exit, listener);
       },
       onDisconnect: () => {
         this.#isDisconnected = true;
@@ -187,6 +197,25 @@ export class WorkerProcess {
         this.#settle(listener);
       },
     });
+  }
+
+  #onExit(exit: Exit, listener: WorkerListener): void {
+    this.#exit = exit;
+    this.#settle(listener);
+    // A child of a job may keep the channel open after its worker has ended.
+    setTimeout(() => {
+      this.#isDisconnected = true;
+      this.#settle(listener);
+    }, 500).unref();
+  }
+
+  /** Whether a stop signal that the pool had not sent has ended it. */
+  #isByStopSignal({ code, signal }: Exit): boolean {
+    return !this.#isAsked && !this.#isKilled && (isStopSignal(signal) || isStopStatus(code));
+  }
+
+  get isByStopSignal(): boolean {
+    return this.#exit !== null && this.#isByStopSignal(this.#exit);
   }
 
   /** False if the worker has ended; the listener gets its exit. */
@@ -222,12 +251,17 @@ export class WorkerProcess {
     this.#memory?.limit({ isCommand: entryPoint === commandEntryPoint });
   }
 
-  /** In `afterMs` asks the worker and all its children to end, and kills them `graceMs` later. */
+  /**
+   * In `afterMs` asks the worker and all its children to end, and kills them `graceMs` later; at
+   * once, if no code of the worker listens to the request.
+   */
   end(graceMs: number, afterMs = 0): void {
     let timer: Timer | undefined;
     const ask = () => {
+      this.#isAsked = true;
       this.#signal("SIGTERM");
-      timer = setTimeout(() => this.kill(), graceMs);
+      if (ignoresSigterm(this.pid)) this.kill();
+      else timer = setTimeout(() => this.kill(), graceMs);
     };
     if (afterMs > 0) timer = setTimeout(ask, afterMs);
     else ask();

@@ -46,6 +46,8 @@ export interface AttemptResult {
   text: string | null;
   /** The consequence of a thrown error: no further attempt, or one after this number of ms. */
   retry: "never" | number | null;
+  /** Whether it failed because a stop signal had ended its worker or a program of it. */
+  isByStopSignal?: boolean | undefined;
   output: Output | null;
   /** The number of its worker in the pool, if workers are numbered. */
   slot?: number | undefined;
@@ -71,7 +73,7 @@ const Ranges = v.strictTuple([offset, offset, offset, offset]);
 
 /**
  * An end with more than a result and output: its index among the ends, whether it is done, its
- * text, retry and output.
+ * text, retry and output, and whether a stop signal was its cause.
  */
 const Single = v.strictTuple([
   offset,
@@ -84,6 +86,7 @@ const Single = v.strictTuple([
   ),
   v.nullable(v.union([v.literal("never"), v.pipe(amount, v.maxValue(longestMs))])),
   v.nullable(v.strictObject({ stdout: text, stderr: text, ranges: v.optional(Ranges) })),
+  v.boolean(),
 ]);
 
 /**
@@ -140,7 +143,12 @@ export class ResultPacker {
   /** Adds the end of the next job. `endedAt` and the `at` of `take` are on the same clock. */
   add(
     position: number,
-    { isDone, text, retry }: Pick<AttemptResult, "isDone" | "text" | "retry">,
+    {
+      isDone,
+      text,
+      retry,
+      isByStopSignal = false,
+    }: Pick<AttemptResult, "isDone" | "text" | "retry" | "isByStopSignal">,
     {
       durationMs,
       output,
@@ -152,7 +160,7 @@ export class ResultPacker {
     this.#durationsMs[index] = durationMs;
     this.#endedAt[index] = endedAt;
     if (!isDone || retry !== null || output?.ranges) {
-      this.#singles.push([index, isDone, text, retry, output]);
+      this.#singles.push([index, isDone, text, retry, output, isByStopSignal]);
       return;
     }
     if (text !== null) this.#results[index] = text;
@@ -260,9 +268,9 @@ export class Ends {
     const single = this.#singles.get(i);
     const position = this.position(i);
     if (!single) return { position, ...doneAt(this.#columns, i) };
-    const [, isDone, text, retry, output] = single;
+    const [, isDone, text, retry, output, isByStopSignal] = single;
     const { durationMs, agoMs, usage } = doneAt(this.#columns, i);
-    return { position, isDone, durationMs, agoMs, text, retry, output, usage };
+    return { position, isDone, durationMs, agoMs, text, retry, output, isByStopSignal, usage };
   }
 
   /**

@@ -5,13 +5,14 @@ import { retryOf } from "../../job/thrown.ts";
 import { decodeArgs } from "../../job/values.ts";
 import type { JobContext } from "./job-context.ts";
 import { encodeResult } from "./job-result.ts";
+import { isEndByStopSignal } from "./stop-evidence.ts";
 import { callEntryPoint, type EntryFunction } from "../entry/load-entry-point.ts";
 import type { AttemptResult } from "../wire/ends.ts";
 
 // User code may replace it.
 const { stringify } = JSON;
 
-type EncodedResult = Pick<AttemptResult, "isDone" | "text" | "retry">;
+type EncodedResult = Pick<AttemptResult, "isDone" | "text" | "retry" | "isByStopSignal">;
 
 /**
  * Runs one attempt and returns the encoded result (null for undefined) or the encoded error.
@@ -35,7 +36,11 @@ export async function attempt(
     restore();
     // Until then it counts as running: its pool keeps one call for each worker.
     while (context.isPosting) await context.posted().catch(() => {});
-    return { isDone: false, text: stringify(jobError(thrown)), retry: retryOf(thrown) };
+    const isByStopSignal = isEndByStopSignal(thrown);
+    return {
+      ...{ isDone: false, text: stringify(jobError(thrown)), retry: retryOf(thrown) },
+      isByStopSignal,
+    };
   } finally {
     context.end();
   }

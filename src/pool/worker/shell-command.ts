@@ -6,8 +6,17 @@ import { wordsIn } from "./command-line.ts";
 export class CommandFailed extends PdoflowError {
   override readonly name = "CommandFailed";
   readonly exitCode = exitCodes.jobsFailed;
-  constructor(how: string, command: string) {
+  /** How the command ended: its exit code, or the signal that killed it. */
+  readonly status: number | null;
+  readonly signal: Bun.Subprocess["signalCode"];
+  constructor(
+    command: string,
+    { exitCode, signalCode }: Pick<Bun.Subprocess, "exitCode" | "signalCode">,
+  ) {
+    const how = signalCode === null ? `exit code ${exitCode}` : `killed by ${signalCode}`;
     super(`${how}: ${command}`);
+    this.status = exitCode;
+    this.signal = signalCode;
     delete this.stack; // there is nothing of the user's in it
   }
 }
@@ -59,8 +68,6 @@ async function runCommand(
   await child.exited;
   process.off("SIGTERM", stay);
   onEnd(child.resourceUsage()?.maxRSS ?? 0);
-  const text = command.join(" ");
-  if (child.signalCode !== null) throw new CommandFailed(`killed by ${child.signalCode}`, text);
-  if (child.exitCode !== 0) throw new CommandFailed(`exit code ${child.exitCode}`, text);
+  if (child.exitCode !== 0) throw new CommandFailed(command.join(" "), child);
   return { exitCode: 0 };
 }

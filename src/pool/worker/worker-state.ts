@@ -1,3 +1,4 @@
+import { IgnoredSignals } from "./ignored-signals.ts";
 import { globalSlots, WatchedSlots } from "./watched-slots.ts";
 
 // Taken before any user code runs, because user code may replace them.
@@ -44,9 +45,12 @@ export class WorkerState {
   #envSlots = new WatchedSlots([]);
   #envKeys: string[] = [];
   #inherited: string[] = [];
+  /** Signals without a listener are ignored. */
+  readonly #signals: IgnoredSignals;
 
   constructor(host: Host) {
     this.#host = host;
+    this.#signals = new IgnoredSignals(host);
     this.#env = host.env;
     this.#cwdNow = host.cwd.bind(host);
     this.#chdir = host.chdir.bind(host);
@@ -76,6 +80,7 @@ export class WorkerState {
     this.#cwd = this.#whereabouts();
     if (this.#isUmaskSet) this.#umask = this.#umaskNow();
     this.#listeners = this.#listenersNow();
+    if (this.#hasListened) this.#signals.restore();
     this.#envKeys = keys(this.#env);
     this.#inherited = inheritedKeys();
     this.#slots = new WatchedSlots([...globalSlots(), [this.#host, hostKeys]]);
@@ -152,6 +157,7 @@ export class WorkerState {
       const now = left.get(event) ?? [];
       for (const each of before) if (!now.includes(each)) this.#host.on(event, each);
     }
+    this.#signals.restore();
   }
 
   #listenersNow(): Map<string | symbol, Listener[]> {

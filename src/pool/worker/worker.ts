@@ -23,6 +23,7 @@ import { Sampler } from "./sampler.ts";
 import { SharedPage } from "../wire/shared-page.ts";
 import { type CommandWorker, commandRunner } from "./shell-command.ts";
 import { UsageMeter } from "./usage-meter.ts";
+import { stopNewsMs } from "../../domain/stop-signals.ts";
 import { measuredAloneMs, measuredLater } from "../../domain/attempt-usage.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 import { WorkerOutput } from "./worker-output.ts";
@@ -83,7 +84,10 @@ export function runWorker(context: WorkerContext): void {
   context.confine(); // from here on only what is open already, before any user code
   const meter = UsageMeter.open();
   const sampler = context.profiles > 0 ? new Sampler(context.profiles, context.root) : null;
-  const running: ActiveJob = { chunk: -1, position: -1, context: null };
+  const running: ActiveJob = {
+    ...{ chunk: -1, position: -1, context: null },
+    ...{ stopped: null, onStop: null },
+  };
   const requests = new ResultRequests(context.send);
   const children = new ChildRequests(context.send);
   const chunks: ReceivedChunk[] = [];
@@ -108,8 +112,11 @@ export function runWorker(context: WorkerContext): void {
     if (message.kind === "posted") return children.receive(message);
     if (message.kind === "stop") {
       const isIt = message.chunk === running.chunk && message.position === running.position;
-      if (isIt) running.context?.stop(message.reason);
-      return; // otherwise it has ended in the meantime
+      if (!isIt) return; // it has ended in the meantime
+      running.stopped = running.context;
+      running.onStop?.();
+      running.context?.stop(message.reason);
+      return;
     }
     // Before the pool may write the next ones.
     const args = message.args === null ? [takeArguments(argumentFile)] : unpackArgs(message.args);
@@ -128,6 +135,20 @@ interface ActiveJob {
   chunk: number;
   position: number;
   context: JobContext | null;
+  /** The last one that the pool has asked to stop … */
+  stopped: JobContext | null;
+  /** … and the function to be called then. */
+  onStop: (() => void) | null;
+}
+
+/** Resolves when the pool stops the job, or would have reported a stop signal of its own by now. */
+async function stopNews(running: ActiveJob): Promise<void> {
+  if (running.stopped === running.context) return;
+  await new OwnPromise<void>((resolve) => {
+    running.onStop = resolve;
+    startTimer(resolve, stopNewsMs);
+  });
+  running.onStop = null;
 }
 
 interface ChunkContext {
@@ -221,14 +242,12 @@ async function runChunk(
     const result = await attempt(fn, args[position] ?? "[]", keepsResults, context, restore);
     const end = now();
     const durationMs = end - startedAt;
-    if (sampling) {
-      const { stacks } = await sampling.end();
-      send({ kind: "profile", chunk, position, stacks });
-    }
+    if (sampling) send({ kind: "profile", chunk, position, stacks: (await sampling.end()).stacks });
     const isWanted = keepsOutput === "all" || (keepsOutput === "failures" && !result.isDone);
     const printed = isCommand
       ? output.collectWhole(isWanted)
       : output.collect(durationMs, isWanted);
+    if (result.isByStopSignal === true) await stopNews(running);
     page.rest();
     const isAlone = durationMs >= measuredAloneMs;
     if (isAlone) unsent.addUsage(measuredLater); // the jobs before it, which took less than 2 ms
