@@ -8,7 +8,8 @@ export const sources = [
   "src",
   "tui",
   "sql",
-  "deploy/slurm", // printed by `pdoflow launch slurm`
+  "deploy/slurm", // printed by `pdoflow launch`
+  "deploy/gridengine",
   "build",
   "build.ts",
   "package.json",

@@ -7,3 +7,8 @@ declare module "*.sbatch" {
   const text: string;
   export default text;
 }
+
+declare module "*.sge" {
+  const text: string;
+  export default text;
+}

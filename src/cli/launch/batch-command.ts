@@ -1,0 +1,108 @@
+import { Option } from "clipanion";
+import * as v from "valibot";
+
+import { readDesired } from "../../db/dashboard/desired.ts";
+import { parseResourceList } from "../../domain/capabilities.ts";
+import { type ExitCode, exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+import { PdoflowCommand } from "../shell/command.ts";
+import { wholeNumber } from "../shell/flag-values.ts";
+import { parseFlags } from "../shell/flags.ts";
+import { type Engine, withOptions } from "./engine.ts";
+
+class EngineMissing extends PdoflowError {
+  override readonly name = "EngineMissing";
+  readonly exitCode = exitCodes.notFound;
+}
+
+class EngineFailed extends PdoflowError {
+  override readonly name = "EngineFailed";
+  readonly exitCode = exitCodes.system;
+}
+
+const Options = v.object({
+  slots: v.optional(wholeNumber(1, 1024), "4"),
+  maxPools: v.optional(wholeNumber(1, 10_000), "20"),
+  jobName: v.pipe(
+    v.string(),
+    v.regex(/^[\w.-]+$/, "expected letters, digits, '.', '_' and '-', such as pdoflow-pool"),
+  ),
+});
+
+/** Prints or submits an array job whose tasks are pools. */
+export abstract class LaunchBatchCommand extends PdoflowCommand {
+  fill = Option.Boolean("--fill", false, { description: "submit the pools that are missing" });
+  check = Option.Boolean("--check", false, {
+    description: "ask whether a pool would be accepted, and submit nothing",
+  });
+  slots = Option.String("--slots", {
+    description: "give each pool N CPUs, and as many worker slots (default: 4)",
+  });
+  maxPools = Option.String("--max-pools", {
+    description: "have at most N pools that run or wait (default: 20)",
+  });
+  provides = Option.String("--for", {
+    description: "count only jobs for pools that provide this, such as gpu=0 (default: any jobs)",
+  });
+  project = Option.String("--project", {
+    description: "count only jobs of this project and jobs without one (default: any project)",
+  });
+  jobName = Option.String("--job-name", "pdoflow-pool", {
+    description: "the name of the job, by which pools are counted (default: pdoflow-pool)",
+  });
+  protected abstract readonly engine: Engine;
+  protected abstract readonly options: string[];
+
+  async run(): Promise<ExitCode> {
+    const { engine, options } = this;
+    const { slots, maxPools, jobName: name } = parseFlags(Options, this);
+    if (this.fill && this.check) {
+      throw new InvalidInput("--fill", ["expected --fill or --check, found both"]);
+    }
+    const optionsFor = (pools: number) => engine.optionsOf({ pools, slots, name, options });
+    if (this.check) {
+      const { stdout, stderr } = await this.#ask([...engine.check, ...optionsFor(1)]);
+      this.say(`${stdout}${stderr}`.trim());
+      return exitCodes.ok;
+    }
+    if (!this.fill) {
+      this.print(withOptions(engine, optionsFor(maxPools)).trimEnd());
+      return exitCodes.ok;
+    }
+    const provides = this.provides === undefined ? null : parseResourceList(this.provides, "--for");
+    const wanted = { provides, project: this.project ?? null, slots };
+    const desired = await this.withDatabase((db) => readDesired(db, wanted));
+    const { stdout } = await this.#ask(engine.list(name, this.context.osUser()));
+    const present = engine.countIn(stdout, name);
+    const missing = Math.max(Math.min(desired.pools, maxPools) - present, 0);
+    if (missing > 0) await this.#ask([...engine.submit, ...optionsFor(missing)]);
+    this.say(
+      `${engine.name}: ${missing} submitted; ${desired.pools} desired, at most ${maxPools}, ` +
+        `${present} there`,
+    );
+    return exitCodes.ok;
+  }
+
+  /** Runs a command of the engine, which may read the script. */
+  async #ask([name = "", ...args]: string[]) {
+    const { env, cwd } = this.context;
+    const { title, script } = this.engine;
+    const program = Bun.which(name, { PATH: env["PATH"] ?? "" });
+    if (program === null) {
+      throw new EngineMissing(
+        `expected ${name} on the PATH, found none. Run this on a machine that can submit to ` +
+          `${title}.`,
+      );
+    }
+    const child = Bun.spawn([program, ...args], {
+      ...{ cwd, env, stdin: Buffer.from(script), stdout: "pipe", stderr: "pipe" },
+    });
+    const [stdout, stderr, code] = await Promise.all([
+      child.stdout.text(),
+      child.stderr.text(),
+      child.exited,
+    ]);
+    if (code === 0) return { stdout, stderr };
+    const said = `${stdout}${stderr}`.trim();
+    throw new EngineFailed(`expected ${name} to succeed, it exited with ${code}: ${said}`);
+  }
+}
