@@ -31,7 +31,10 @@ export const commands: Commands = {
   grant: async () => [(await import("./commands/grant.ts")).GrantCommand],
   jobs: async () => [(await import("./commands/jobs.ts")).JobsCommand],
   keys: async () => Object.values(await import("./commands/keys.ts")),
-  launch: async () => Object.values(await import("./commands/launch.ts")),
+  launch: async () => [
+    ...Object.values(await import("./commands/launch.ts")),
+    (await import("./commands/launch-ssh.ts")).LaunchSshCommand,
+  ],
   list: async () => [(await import("./commands/list.ts")).ListCommand],
   logs: async () => [(await import("./commands/logs.ts")).LogsCommand],
   migrate: async () => [(await import("./commands/migrate.ts")).MigrateCommand],

@@ -1,0 +1,109 @@
+import { readFileSync } from "node:fs";
+
+import { exitCodes, InvalidInput, messageOf, PdoflowError } from "../../domain/errors.ts";
+import { type HostTask, type RemotePool, remoteScript } from "./remote-script.ts";
+
+export class SshMissing extends PdoflowError {
+  override readonly name = "SshMissing";
+  readonly exitCode = exitCodes.notFound;
+}
+
+/** Connections that are opened at the same time. */
+const connectionsMax = 16;
+
+const isHost = (name: string) => /^[^-\s]\S*$/.test(name);
+
+/**
+ * The hosts of a file, one a line; `#` begins a comment.
+ *
+ * @throws {InvalidInput} it cannot be read.
+ */
+export function hostsIn(file: string): string[] {
+  try {
+    const lines = readFileSync(file, "utf8").split("\n");
+    return lines.map((line) => line.replace(/#.*/, "").trim()).filter((line) => line !== "");
+  } catch (error) {
+    throw new InvalidInput("--hosts", [
+      `expected a file with a host on each line: ${messageOf(error)}`,
+    ]);
+  }
+}
+
+/** @throws {InvalidInput} there is none, or one would be an option of ssh. */
+export function checkHosts(hosts: readonly string[]): void {
+  if (hosts.length === 0) {
+    throw new InvalidInput("hosts", ["expected hosts, or --hosts FILE, found none"]);
+  }
+  const faults = hosts.filter((host) => !isHost(host));
+  if (faults.length === 0) return;
+  throw new InvalidInput(
+    "hosts",
+    faults.map(
+      (host) => `expected a name such as node1 or ann@node1, found ${JSON.stringify(host)}`,
+    ),
+  );
+}
+
+/** What a host has answered. */
+export interface HostAnswer {
+  host: string;
+  state: "started" | "there" | "free" | "ok" | "failed";
+  text: string;
+}
+
+/** Runs scripts on hosts by the user's `ssh`. */
+export class Hosts {
+  readonly #ssh: string;
+  readonly #env: Record<string, string | undefined>;
+  readonly #pool: RemotePool;
+
+  /** @throws {SshMissing} */
+  constructor(env: Record<string, string | undefined>, pool: RemotePool) {
+    const ssh = Bun.which("ssh", { PATH: env["PATH"] ?? "" });
+    if (ssh === null)
+      throw new SshMissing("expected ssh on the PATH, found none. Install OpenSSH.");
+    this.#ssh = ssh;
+    this.#env = env;
+    this.#pool = pool;
+  }
+
+  /** Asks all hosts, and calls back with each answer as it comes. */
+  async ask(
+    task: HostTask,
+    hosts: readonly string[],
+    onAnswer: (answer: HostAnswer) => void = () => {},
+  ): Promise<HostAnswer[]> {
+    const answers: HostAnswer[] = [];
+    const left = hosts.entries();
+    const work = async () => {
+      for (const [i, host] of left) {
+        const answer = await this.#askOne(task, host);
+        answers[i] = answer;
+        onAnswer(answer);
+      }
+    };
+    await Promise.all(Array.from({ length: connectionsMax }, work));
+    return answers;
+  }
+
+  async #askOne(task: HostTask, host: string): Promise<HostAnswer> {
+    // A question for a password could not be answered: the script is on stdin.
+    const options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"];
+    const child = Bun.spawn([this.#ssh, ...options, "--", host, "exec sh -s"], {
+      env: this.#env,
+      stdin: Buffer.from(remoteScript(task, this.#pool)),
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [out, err, code] = await Promise.all([
+      child.stdout.text(),
+      child.stderr.text(),
+      child.exited,
+    ]);
+    const [, state, text = ""] = /^(started|there|free|ok|failed)\b ?([^]*)/m.exec(out) ?? [];
+    if (code !== 0 || state === undefined) {
+      return { host, state: "failed", text: `${out}${err}`.trim() || `ssh exited with ${code}` };
+    }
+    return { host, state: state as HostAnswer["state"], text: text.trim() };
+  }
+}

@@ -1,0 +1,69 @@
+/** What a host is asked for: to start a pool, to report on one, or to report whether one could run. */
+export type HostTask = "start" | "status" | "check";
+
+export interface RemotePool {
+  /** The command that starts PDOFLOW there, a path or a name on its PATH. */
+  program: string;
+  /** The folder to which entry points are relative, relative to the home folder; null for that. */
+  root: string | null;
+  /** The name of its files there. */
+  name: string;
+  /** Options of `pdoflow pool`. */
+  options: readonly string[];
+  /** The address of the database; null for the settings of the host. */
+  url: string | null;
+}
+
+/**
+ * A script for a POSIX shell, to be sent to its stdin: so nothing of it is in a list of arguments.
+ * It prints one line, which begins with `started`, `there`, `free`, `ok` or `failed`.
+ *
+ * A pool holds a lock while it runs, so the shell knows whether the last one still does. `flock -o`
+ * keeps the lock from the children of jobs.
+ */
+export function remoteScript(task: HostTask, pool: RemotePool): string {
+  const { program, root, name, options, url } = pool;
+  const words = [program, "pool", ...options].map(quoted).join(" ");
+  return `main() {
+umask 077
+${url === null ? "" : `PDOFLOW_DATABASE_URL=${quoted(url)}; export PDOFLOW_DATABASE_URL`}
+program=${quoted(program)}
+root=${quoted(root ?? ".")}
+state=\${XDG_STATE_HOME:-"$HOME/.local/state"}/pdoflow
+log=$state/${name}.log
+lock=$state/${name}.lock
+fail() { echo "failed $1"; exit 0; }
+for needed in flock setsid "$program"; do
+  command -v "$needed" >/dev/null || fail "expected the program $needed, found none on the PATH"
+done
+cd -- "$root" || fail "expected the folder $root, found none"
+mkdir -p "$state" || fail "expected to write to $state"
+${tasks[task](words)}
+}
+main
+`;
+}
+
+const tasks: Readonly<Record<HostTask, (words: string) => string>> = {
+  status: () => `flock -n "$lock" true && echo free || echo there`,
+  check: () => `
+said=$("$program" pools 2>&1 >/dev/null) || fail "$said"
+echo "ok $("$program" --version)"`,
+  start: (words) => `
+flock -n "$lock" true || { echo there; exit 0; }
+: >>"$log"
+before=$(wc -c <"$log")
+setsid flock -n -o "$lock" ${words} </dev/null >>"$log" 2>&1 &
+for i in $(seq 300); do
+  said=$(tail -c "+$((before + 1))" "$log")
+  case $said in
+    *'pool: '*' root '*) echo "started $log"; exit 0 ;;
+  esac
+  kill -0 $! 2>/dev/null || fail "$said"
+  sleep 0.1
+done
+fail "expected the pool to start within 30 seconds, found: $said"`,
+};
+
+/** As one word of a shell, whatever it contains. */
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
