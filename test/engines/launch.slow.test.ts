@@ -53,7 +53,7 @@ test.if(hasBoth.slurm)(
       "pdoflow-pool 1 7:00\n".repeat(20),
     );
   },
-  120_000,
+  300_000,
 );
 
 test.if(hasBoth.sge)(
@@ -101,5 +101,5 @@ test.if(hasBoth.sge)(
     expect(shown).toMatch(/^job-array tasks: +1-4:1$/m);
     expect(shown).toMatch(/^parallel environment: +smp range: 2$/m);
   },
-  180_000,
+  400_000,
 );
