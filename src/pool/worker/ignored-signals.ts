@@ -1,6 +1,7 @@
-import { dlopen, FFIType } from "bun:ffi";
+import { FFIType } from "bun:ffi";
 
 import { type StopSignal, stopSignals } from "../../domain/stop-signals.ts";
+import { openLibc } from "../machine/libc.ts";
 
 // From signal.h of Linux.
 const ignore = 1n;
@@ -29,13 +30,14 @@ export class IgnoredSignals {
   }
 }
 
-/** Null on another system than Linux, whose numbers of signals differ, or with another C library. */
+/** Null on another system than Linux, whose numbers of signals differ, or without a C library. */
 function open() {
   if (process.platform !== "linux") return null;
   try {
-    return dlopen("libc.so.6", {
+    const { signal } = openLibc({
       signal: { args: [FFIType.i32, FFIType.u64], returns: FFIType.u64 },
-    }).symbols.signal;
+    });
+    return signal;
   } catch {
     return null;
   }
