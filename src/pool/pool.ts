@@ -88,10 +88,7 @@ export class Pool {
       state: () => this.#state,
       session: () => this.#session,
       attempt: this.#attempt,
-      onRecorded: (run: JobRun) => {
-        this.#intake.ended(run);
-        this.#stopIfDrained();
-      },
+      onRecorded: (run: JobRun) => this.#onRecorded(run),
       onInterrupted: (run: JobRun) => this.#release(run),
     };
     const children = new Children(this.#links, () => this.#session);
@@ -351,6 +348,11 @@ export class Pool {
     if (!failure.isHopeless || !this.#options.once) return;
     this.#noWorkers = new NoWorkers(this.#options.maxWorkers, failure);
     this.#on("stop");
+  }
+
+  #onRecorded(run: JobRun): void {
+    this.#intake.ended(run);
+    this.#stopIfDrained();
   }
 
   /** Releases jobs whose attempts have ended by a stop signal. */
