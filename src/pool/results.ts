@@ -5,8 +5,12 @@ import type { FailureWatch } from "./failure-watch.ts";
 import type { PoolOptions, PoolSummary } from "./options.ts";
 import { Interruption } from "./interruption.ts";
 import { pendingOutcome, pendingRun } from "./run/pending-outcome.ts";
-import type { AttemptListener, DoneAttempts, Termination } from "./run/runner.ts";
-import { workerDied } from "./run/worker-death.ts";
+import {
+  type AttemptListener,
+  type DoneAttempts,
+  type Termination,
+  workerDied,
+} from "./run/runner.ts";
 import { keptResult, mayExceed } from "./session/kept-result.ts";
 import { outcomesOf, pendingOne, type PendingRun } from "./session/outcome-batch.ts";
 import type { OutcomeListener } from "./session/recorder.ts";

@@ -41,8 +41,8 @@ export class LaunchSshCommand extends PdoflowCommand {
       --send-url the address that you use here. It is sent through the connection, and is in no
       list of arguments.
 
-      Arguments after \`--\` are options of \`$0 pool\`. The exit code is 4 if there is no ssh, and 71
-      if a host failed.
+      Arguments after \`--\` are options of \`$0 pool\`. The exit code is 4 if there is no ssh, and
+      71 if a host failed.
     `,
     examples: [
       [

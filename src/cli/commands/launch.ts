@@ -39,9 +39,9 @@ export class LaunchSgeCommand extends LaunchBatchCommand {
       Engine. It submits once and keeps no state: run it by hand or from cron, on a machine with
       qsub, in the folder to which entry points are relative.
 
-      Arguments after \`--\` are options of qsub, such as \`-pe NAME 16\` if the parallel environment
-      of your cluster is not named smp. The exit code is 4 if there is no qsub, and 71 if Grid
-      Engine refuses. docs/cluster.md describes the script.
+      Arguments after \`--\` are options of qsub, such as \`-pe NAME 16\` if the parallel
+      environment of your cluster is not named smp. The exit code is 4 if there is no qsub, and 71
+      if Grid Engine refuses. docs/cluster.md describes the script.
     `,
     examples: [
       ["Write the script to a file", "$0 launch sge --slots 16 > pool.sge"],

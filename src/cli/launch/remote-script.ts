@@ -1,4 +1,4 @@
-/** What a host is asked for: to start a pool, to report on one, or to report whether one could run. */
+/** The task of a host: start a pool, report on one, or report whether one could start. */
 export type HostTask = "start" | "status" | "check";
 
 export interface RemotePool {

@@ -117,3 +117,5 @@ export interface Runner {
 export const longMs = 250;
 /** The time that a job which listens to its signal has to end by itself. */
 export const signalGraceMs = 1_000;
+/** The name of the error of a job whose worker has ended by itself. */
+export const workerDied = "WorkerDied";

@@ -2,10 +2,8 @@ import type { JobError } from "../../domain/attempt.ts";
 import { dropOldest } from "../../domain/drop-oldest.ts";
 import { jobAt, type JobRun, type LeasedJob } from "../wire/leased-job.ts";
 import type { OomKills } from "./oom-kills.ts";
+import { workerDied } from "./runner.ts";
 import { outOfMemory } from "./out-of-memory.ts";
-
-/** The name of the error of a job whose worker has ended by itself. */
-export const workerDied = "WorkerDied";
 
 /** How a worker's process has ended. */
 export interface WorkerDeath {

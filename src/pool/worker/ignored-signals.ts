@@ -7,8 +7,8 @@ import { openLibc } from "../machine/libc.ts";
 const ignore = 1n;
 
 /**
- * A worker ignores stop signals that no code of the user listens to: some tools signal all processes
- * of a pool, although only the pool may decide that a job ends. Children of jobs start with the
+ * A worker ignores stop signals that no code of the user listens to: some tools signal all
+ * processes of a pool, although only the pool may decide that a job ends. Children of jobs start with the
  * default of each signal. Ignored by the system, and not by a listener: then the pool can read in
  * /proc whether a worker listens, and kills it at once if not (WorkerProcess.end).
  */
