@@ -8,9 +8,9 @@ const ignore = 1n;
 
 /**
  * A worker ignores stop signals that no code of the user listens to: some tools signal all
- * processes of a pool, although only the pool may decide that a job ends. Children of jobs start with the
- * default of each signal. Ignored by the system, and not by a listener: then the pool can read in
- * /proc whether a worker listens, and kills it at once if not (WorkerProcess.end).
+ * processes of a pool, although only the pool may decide that a job ends. Children of jobs start
+ * with the default of each signal. Ignored by the system, and not by a listener: then the pool can
+ * read in /proc whether a worker listens, and kills it at once if not (WorkerProcess.end).
  */
 export class IgnoredSignals {
   readonly #host: Pick<NodeJS.Process, "listenerCount">;
