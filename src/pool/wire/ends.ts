@@ -268,7 +268,8 @@ export class Ends {
     const single = this.#singles.get(i);
     const position = this.position(i);
     if (!single) return { position, ...doneAt(this.#columns, i) };
-    const [, isDone, text, retry, output, isByStopSignal] = single;
+    const [, isDone, text, retry, output, isByStop] = single;
+    const isByStopSignal = isByStop ? true : undefined;
     const { durationMs, agoMs, usage } = doneAt(this.#columns, i);
     return { position, isDone, durationMs, agoMs, text, retry, output, isByStopSignal, usage };
   }

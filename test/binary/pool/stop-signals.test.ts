@@ -75,6 +75,7 @@ test("the pool may get the signal after a program of its jobs has ended by it", 
   );
   process.kill(program, "SIGTERM");
   await until("its end", () => Promise.resolve(nameOf(program) !== "sleep"));
+  await Bun.sleep(500); // a tool that takes so long for its signals
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
   expect(await outcomes(db)).toEqual([]);

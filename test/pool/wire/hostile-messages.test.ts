@@ -41,7 +41,7 @@ const odd = fc.anything({
   withMap: true,
 });
 const field = fc.oneof(number, fc.string(), odd);
-const single = fc.oneof(fc.tuple(number, fc.boolean(), field, field, field), odd);
+const single = fc.oneof(fc.tuple(number, fc.boolean(), field, field, field, field), odd);
 const numbers = fc.array(number, { maxLength: 6 }).map((all) => new Float64Array(all));
 const lines = fc.option(
   fc.array(fc.constantFrom("1", '"', "\n", "\u001e"), { maxLength: 3 }).map((all) => all.join("")),
@@ -134,7 +134,14 @@ test("of odd ends only those pass that a worker could have told", () => {
         { freq: 1 },
       ),
       singles: fc.array(
-        fc.tuple(fc.nat(2), fc.boolean(), lines, fc.constant(null), fc.constant(null)),
+        fc.tuple(
+          fc.nat(2),
+          fc.boolean(),
+          lines,
+          fc.constant(null),
+          fc.constant(null),
+          fc.boolean(),
+        ),
         { maxLength: 2 },
       ),
     });
@@ -183,10 +190,15 @@ test("the messages of an honest worker are read unchanged", () => {
       fc.record({ stdout: fc.string(), stderr: text }),
       fc.record({ stdout: text, stderr: fc.string() }),
     ),
+    isByStopSignal: fc.boolean(),
   });
   fc.assert(
     fc.property(fc.nat(), fc.nat(9), fc.array(end), (chunk, first, given) => {
-      const ends = given.map((each, i) => ({ ...each, position: first + i, usage: null }));
+      const ends = given.map((each, i) => {
+        // Only a job that failed can have ended by a stop signal.
+        const isByStopSignal = each.isByStopSignal && !each.isDone ? true : undefined;
+        return { ...each, position: first + i, isByStopSignal, usage: null };
+      });
       const packer = new ResultPacker(chunk);
       for (const end of ends) {
         const { durationMs, output, agoMs } = end;
