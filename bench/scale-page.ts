@@ -5,18 +5,20 @@ import { type CaseResult, figure, type Report } from "./result.ts";
 
 const sizes = [1, 10, 100, 1_000, 10_000];
 
-/** The newest results of the cases of this page. */
+const names = ["cluster", "cluster-largest", "real-pools", "distance"];
+
+/** The newest results of the cases of this page, and the newest report with one of them. */
 export interface ScaleResults {
   cases: readonly CaseResult[];
   report: Report;
 }
 
-/** The newest report that has the cluster; null if there is none. */
+/** Null if no report has one of them. */
 export function scaleResults(reports: readonly Report[]): ScaleResults | null {
-  const report = reports.findLast(({ cases }) =>
-    cases.some(({ name, failure }) => name === "cluster" && failure === null),
-  );
-  return report ? { report, cases: report.cases } : null;
+  const report = reports.findLast(({ cases }) => cases.some(({ name }) => names.includes(name)));
+  const all = reports.flatMap(({ cases }) => cases);
+  const cases = names.flatMap((name) => all.findLast((each) => each.name === name) ?? []);
+  return report ? { report, cases } : null;
 }
 
 /** The median of a figure with its unit; null if it was not measured. */
@@ -129,8 +131,8 @@ export function processTable(results: ScaleResults): string {
 }
 
 /** The machine and its load, in one line, and the cases that failed. */
-export function scaleConditions({ report }: ScaleResults): string {
-  const failed = report.cases.flatMap(({ name, failure, absent = {} }) => [
+export function scaleConditions({ report, cases }: ScaleResults): string {
+  const failed = cases.flatMap(({ name, failure, absent = {} }) => [
     ...(failure === null ? [] : [`The case \`${name}\` failed: ${failure}.`]),
     ...Object.entries(absent).map(([what, why]) => `Not measured: ${what}, ${why}.`),
   ]);

@@ -44,7 +44,7 @@ export interface ClusterFigures {
 /** Connections that all pools share, as with a pooler. */
 export const connections = 16;
 /** A pool starts with about twelve statements. */
-const startsPerSecond = 200;
+const startsPerSecond = 100;
 const herdPosts = 3;
 const herdMs = 2_000;
 
@@ -84,7 +84,7 @@ export async function runCluster(
     heartbeatTimeoutMs: size.heartbeatTimeoutMs,
     log: (line) => say(`${size.pools} pools: ${line}`),
   });
-  const pools = await Promise.race([starting, tooLate(`${size.pools} pools to start`)]);
+  const pools = await Promise.race([starting, tooLate(size)]);
   const startSeconds = (performance.now() - startedAt) / 1_000;
   await waiting(database, size.pools);
 
@@ -151,9 +151,11 @@ function summary(answers: ReadonlyMap<string, readonly number[]>): Record<string
 
 const deadlineMs = 90_000;
 
-async function tooLate(what: string): Promise<never> {
-  await Bun.sleep(deadlineMs);
-  throw new Error(`waited ${deadlineMs} ms for ${what}`);
+/** Throws after twice the time that the start of all pools should take. */
+async function tooLate({ pools }: Size): Promise<never> {
+  const ms = Math.max(deadlineMs, (2 * pools * 1_000) / startsPerSecond);
+  await Bun.sleep(ms);
+  throw new Error(`waited ${ms} ms for ${pools} pools to start`);
 }
 
 async function waiting({ db }: BenchDatabase, pools: number): Promise<void> {
