@@ -43,6 +43,7 @@ const columns: readonly { title: string; of: readonly string[] }[] = [
   { title: "recording: median, p99", of: ["record, median", "record, p99"] },
   { title: "statements: idle, busy", of: ["statements, idle", "statements, busy"] },
   { title: "the server: idle, busy", of: ["server, idle", "server, busy"] },
+  { title: "slots in use", of: ["slots in use"] },
   { title: "claims after one job was posted", of: ["claims after a job was posted"] },
 ];
 

@@ -171,7 +171,10 @@ function seriesOf({ size, figures, costs, simulated }: Measured): Series[] {
 
 type One = (name: string, unit: Unit, ...values: readonly number[]) => Series;
 
-function measuredOf({ idle, busy, herd, startSeconds }: ClusterFigures, one: One): Series[] {
+function measuredOf(
+  { idle, busy, herd, startSeconds, slotsInUse }: ClusterFigures,
+  one: One,
+): Series[] {
   const times = (["claim", "heartbeat", "record"] as const).flatMap((name) => {
     const calls = busy.calls[`pool_${name}`];
     return [
@@ -181,6 +184,7 @@ function measuredOf({ idle, busy, herd, startSeconds }: ClusterFigures, one: One
   });
   return [
     ...times,
+    one("slots in use", "%", slotsInUse),
     one("statements, idle", "per second", callsPerSecond(idle)),
     one("statements, busy", "per second", callsPerSecond(busy)),
     one("server, idle", "cores", idle.serverCores),

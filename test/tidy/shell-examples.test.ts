@@ -43,6 +43,7 @@ const notRun: readonly (readonly [page: string, beginning: string, why: string])
   ["docs/notifications.md", "pdoflow pool --notify-from notify.d --project", "never ends"],
   ["docs/resources.md", "pdoflow post", "test/pool/run/resources.test.ts does it with fake gpus"],
   ["docs/resources.md", "pdoflow pool", "never ends; test/pool/run/resources.test.ts has the like"],
+  ["docs/scale.md", "npm run bench", "takes ten minutes and a quiet machine"],
   ["docs/upgrading.md", "pdoflow migrate", "needs several releases; test/upgrade makes them"],
   ["docs/web.md", "ssh -L", "needs another machine"],
   ["docs/web.md", "pdoflow web", "runs until Ctrl-C; test/cli/web starts it"],
