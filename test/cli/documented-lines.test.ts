@@ -43,6 +43,7 @@ const calls = documents.flatMap((path) =>
       (block ?? span).split("\n").filter((line) => language !== "text" || !isHelp(line)),
     )
     .filter((line) => !/…|COMMAND/.test(line)) // stands for something
+    .filter((line) => !/^(docker|kubectl) /.test(line)) // has it as a name
     .flatMap((line) => callsIn(line).map((args) => ({ path, line: line.trim(), args }))),
 );
 
