@@ -133,7 +133,7 @@ describe("stop", () => {
     await using program = await stub(
       "trap 'n=x$n; [ $n = xx ] && exit 0' TERM; while :; do sleep 0.02; done",
     );
-    const pool = new ClusterPool({ binary: program.binary, graceMs: 100 });
+    const pool = new ClusterPool({ binary: program.binary, graceMs: 500 }); // or the two are one signal
     await until(async () => (await program.calls()).length > 0);
     await pool.stop();
   });
