@@ -225,11 +225,13 @@ test("a schema newer than the binary: exit code 3, and that this pdoflow is too 
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   const newer = migrations.length + 1;
-  await db.sql`insert into pdoflow.migration (number, name) values (${newer}, 'from the future')`;
+  await db.sql`
+    insert into pdoflow.migration (number, name, compatible_since)
+    values (${newer}, 'from the future', ${newer})`;
   for (const command of [["status"], ["migrate"], ["pool", "--once"]]) {
     const { code, err } = await cli.run(...command);
     expect(code).toBe(3);
-    expect(err).toContain(`is at version ${newer}, newer than this pdoflow knows`);
+    expect(err).toContain(`supports programs for its version ${newer} or newer`);
     expect(err).toContain("Upgrade pdoflow");
   }
 });
