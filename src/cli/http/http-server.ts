@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { rmSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 import { exitCodes, messageOf, PdoflowError } from "../../domain/errors.ts";
@@ -26,9 +26,10 @@ export class CannotListen extends PdoflowError {
   override readonly name = "CannotListen";
   readonly exitCode = exitCodes.usage;
   constructor(at: ListenAddress, reason: string) {
+    const other = "path" in at ? "path" : "port";
     super(
-      `cannot listen on ${formatListenAddress(at)}: ${reason}. Choose another port, or stop the ` +
-        "process that uses this one.",
+      `cannot listen on ${formatListenAddress(at)}: ${reason}. Choose another ${other}, or stop ` +
+        "the process that uses this one.",
     );
   }
 }
@@ -103,8 +104,15 @@ export class HttpServer implements AsyncDisposable {
   }
 }
 
+/** Whether a path is a socket; null if nothing is there. */
+const isSocket = (path: string): boolean | null =>
+  lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? null;
+
 /** Removes a socket that a killed process has left: nobody answers there. */
 async function removeStale(path: string): Promise<void> {
+  const isOurs = isSocket(path);
+  if (isOurs === false) throw new Error("expected a new path or a socket, found a file or folder");
+  if (isOurs === null) return;
   const client = connect(path);
   const code = await new Promise<string | null>((resolve) => {
     client.on("connect", () => resolve(null));

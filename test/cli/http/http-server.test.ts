@@ -116,6 +116,22 @@ test("a socket that a killed process has left is replaced, one in use is not", a
   rmSync(folder, { recursive: true });
 });
 
+test("a file is never taken for a socket, nor removed, and a missing folder is a clear error", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "pdoflow-http-"));
+  const path = join(folder, "notes.txt");
+  await Bun.write(path, "mine");
+  const error = await HttpServer.listen({ path }, () => plain(200, "")).catch(messageOf);
+  expect(error).toContain(
+    "expected a new path or a socket, found a file or folder. Choose another path",
+  );
+  expect(await Bun.file(path).text()).toBe("mine");
+  const nowhere = { path: join(folder, "no", "socket") };
+  expect(await HttpServer.listen(nowhere, () => plain(200, "")).catch(messageOf)).toContain(
+    "ENOENT",
+  );
+  rmSync(folder, { recursive: true });
+});
+
 test("a port in use is a clear error", async () => {
   await using server = await HttpServer.listen(anywhere, () => plain(200, "ok"));
   const again = HttpServer.listen(server.address, () => plain(200, "ok"));
