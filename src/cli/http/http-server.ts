@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { lstatSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
 
 import { exitCodes, messageOf, PdoflowError } from "../../domain/errors.ts";
 import { formatListenAddress, type ListenAddress } from "./listen-address.ts";
@@ -112,7 +113,10 @@ const isSocket = (path: string): boolean | null =>
 async function removeStale(path: string): Promise<void> {
   const isOurs = isSocket(path);
   if (isOurs === false) throw new Error("expected a new path or a socket, found a file or folder");
-  if (isOurs === null) return;
+  if (isOurs === null) {
+    if (existsSync(dirname(path))) return;
+    throw new Error(`there is no folder ${dirname(path)}`);
+  }
   const client = connect(path);
   const code = await new Promise<string | null>((resolve) => {
     client.on("connect", () => resolve(null));
