@@ -5,7 +5,7 @@ import { insertPosting } from "../../src/db/posting/insert.ts";
 import type { BenchDatabase, BenchServer } from "../server.ts";
 
 const poolsAProcess = 50;
-const deadlineMs = 120_000;
+const deadlineMs = 400_000;
 
 export interface LibraryPools extends AsyncDisposable {
   database: BenchDatabase;
