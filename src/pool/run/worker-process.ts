@@ -209,9 +209,12 @@ export class WorkerProcess {
     }, 500).unref();
   }
 
-  /** Whether a stop signal that the pool had not sent has ended it. */
+  /** Whether a stop signal that the pool had not sent has ended it, or made its job end it. */
   #isByStopSignal({ code, signal }: Exit): boolean {
-    return !this.#isAsked && !this.#isKilled && (isStopSignal(signal) || isStopStatus(code));
+    if (this.#isAsked || this.#isKilled) return false;
+    const running = this.page.running();
+    const hasCome = running !== null && this.page.hasStopSignal(running);
+    return hasCome || isStopSignal(signal) || isStopStatus(code);
   }
 
   get isByStopSignal(): boolean {

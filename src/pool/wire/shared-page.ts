@@ -11,10 +11,18 @@ const outputStarts = chunksPerWorker + 2;
 const signalChunk = chunksPerWorker + 4;
 const signalPosition = chunksPerWorker + 5;
 const receivedChunk = chunksPerWorker + 6;
+const stopSignalChunk = chunksPerWorker + 7;
+const stopSignalPosition = chunksPerWorker + 8;
 const pageBytes = 64;
 
 /** The maximum that fits into one word of the page. */
 const largestChunk = 0xfff;
+
+/** A job, as a page has it. */
+interface PagePosition {
+  chunk: number;
+  position: number;
+}
 
 /**
  * 64 bytes of memory that a pool and one worker share, so that a worker in a busy loop can still be
@@ -26,7 +34,8 @@ const largestChunk = 0xfff;
  *   S2  A word is loaded again as soon as its chunk has ended for the pool, when the worker may
  *       still be about to ask for its next position: hence the chunk's number (its low 8 bits).
  *   S3  The words of the running job are written by the worker alone: chunk and position, or -1;
- *       and those of the job that was the last one to ask for its signal.
+ *       and those of the last job that asked for its signal, and of the last one whose process
+ *       has received a stop signal.
  *   S4  One word is the number of the newest chunk that the worker has received, or -1. Chunks
  *       sent after that may still be in the channel, in the memory of the pool.
  *
@@ -51,6 +60,7 @@ export class SharedPage {
       const page = SharedPage.inherited(file);
       page.rest();
       Atomics.store(page.#words, signalPosition, -1);
+      Atomics.store(page.#words, stopSignalPosition, -1);
       page.receive(-1);
       return { page, file };
     } catch (error) {
@@ -146,20 +156,38 @@ export class SharedPage {
 
   /** Worker: the running job listens to its signal. */
   askSignal(): void {
-    Atomics.store(this.#words, signalChunk, Atomics.load(this.#words, runningChunk));
-    Atomics.store(this.#words, signalPosition, Atomics.load(this.#words, runningPosition));
+    this.#copyRunning(signalChunk, signalPosition);
   }
 
   /** Pool: whether a running job has asked for its signal. */
-  hasSignal({ chunk, position }: { chunk: number; position: number }): boolean {
+  hasSignal(job: PagePosition): boolean {
+    return this.#isAt(signalChunk, signalPosition, job);
+  }
+
+  /** Worker: its process has received a stop signal, to which code of the user listens. */
+  receiveStopSignal(): void {
+    this.#copyRunning(stopSignalChunk, stopSignalPosition);
+  }
+
+  /** Whether the process has received such a signal while this job ran. */
+  hasStopSignal(job: PagePosition): boolean {
+    return this.#isAt(stopSignalChunk, stopSignalPosition, job);
+  }
+
+  #copyRunning(chunk: number, position: number): void {
+    Atomics.store(this.#words, chunk, Atomics.load(this.#words, runningChunk));
+    Atomics.store(this.#words, position, Atomics.load(this.#words, runningPosition));
+  }
+
+  #isAt(chunk: number, position: number, job: PagePosition): boolean {
     return (
-      Atomics.load(this.#words, signalChunk) === chunk &&
-      Atomics.load(this.#words, signalPosition) === position
+      Atomics.load(this.#words, chunk) === job.chunk &&
+      Atomics.load(this.#words, position) === job.position
     );
   }
 
   /** Pool: the running job, or null. */
-  running(): { chunk: number; position: number } | null {
+  running(): PagePosition | null {
     const position = Atomics.load(this.#words, runningPosition);
     return position < 0 ? null : { chunk: Atomics.load(this.#words, runningChunk), position };
   }

@@ -1,5 +1,5 @@
-import { IgnoredSignals } from "./ignored-signals.ts";
 import { globalSlots, WatchedSlots } from "./watched-slots.ts";
+import { WorkerSignals } from "./worker-signals.ts";
 
 // Taken before any user code runs, because user code may replace them.
 const { keys, prototype: ObjectPrototype } = Object;
@@ -45,12 +45,12 @@ export class WorkerState {
   #envSlots = new WatchedSlots([]);
   #envKeys: string[] = [];
   #inherited: string[] = [];
-  /** Signals without a listener are ignored. */
-  readonly #signals: IgnoredSignals;
+  readonly #signals: WorkerSignals;
 
-  constructor(host: Host) {
+  /** `onStopSignal` is called before code of the user that listens to a stop signal. */
+  constructor(host: Host, onStopSignal: () => void) {
     this.#host = host;
-    this.#signals = new IgnoredSignals(host);
+    this.#signals = new WorkerSignals(host, onStopSignal);
     this.#env = host.env;
     this.#cwdNow = host.cwd.bind(host);
     this.#chdir = host.chdir.bind(host);
@@ -68,7 +68,9 @@ export class WorkerState {
       const original = host[name] as Listener;
       const noticing = (...args: unknown[]): unknown => {
         this.#hasListened = true;
-        return apply(original, host, args);
+        const returned: unknown = apply(original, host, args);
+        this.#signals.update();
+        return returned;
       };
       Object.defineProperty(host, name, { value: noticing, writable: true, configurable: true });
     }
@@ -80,7 +82,6 @@ export class WorkerState {
     this.#cwd = this.#whereabouts();
     if (this.#isUmaskSet) this.#umask = this.#umaskNow();
     this.#listeners = this.#listenersNow();
-    if (this.#hasListened) this.#signals.restore();
     this.#envKeys = keys(this.#env);
     this.#inherited = inheritedKeys();
     this.#slots = new WatchedSlots([...globalSlots(), [this.#host, hostKeys]]);
@@ -157,7 +158,6 @@ export class WorkerState {
       const now = left.get(event) ?? [];
       for (const each of before) if (!now.includes(each)) this.#host.on(event, each);
     }
-    this.#signals.restore();
   }
 
   #listenersNow(): Map<string | symbol, Listener[]> {

@@ -80,7 +80,7 @@ export function runWorker(context: WorkerContext): void {
   // It stays mapped. A job that makes the file shorter would crash the pool.
   closeSync(pageFile);
   const output = new WorkerOutput();
-  const state = new WorkerState(context.host);
+  const state = new WorkerState(context.host, () => page.receiveStopSignal());
   context.confine(); // from here on only what is open already, before any user code
   const meter = UsageMeter.open();
   const sampler = context.profiles > 0 ? new Sampler(context.profiles, context.root) : null;
@@ -247,7 +247,10 @@ async function runChunk(
     const printed = isCommand
       ? output.collectWhole(isWanted)
       : output.collect(durationMs, isWanted);
-    if (result.isByStopSignal === true) await stopNews(running);
+    if (!result.isDone) {
+      result.isByStopSignal ||= page.hasStopSignal({ chunk, position });
+      if (result.isByStopSignal) await stopNews(running);
+    }
     page.rest();
     const isAlone = durationMs >= measuredAloneMs;
     if (isAlone) unsent.addUsage(measuredLater); // the jobs before it, which took less than 2 ms

@@ -81,6 +81,37 @@ test("the pool may get the signal after a program of its jobs has ended by it", 
   expect(await outcomes(db)).toEqual([]);
 }, 120_000);
 
+test("the pool may get the signal after code of its jobs has heard it", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("jobs.ts", functions);
+  for (const name of ["throws", "exits"])
+    await db.sql`select pdoflow.post(${`jobs.ts#${name}`}, '[[]]', '{"maxAttempts": 1}')`;
+  const pool = cli.start("pool", "--max-workers", "2");
+  await untilBegun(cli, 2);
+  const workers = descendantsOf(pool.pid);
+  signalAll(workers, "SIGTERM");
+  await until("the end of a worker", () =>
+    Promise.resolve(workers.some((pid) => nameOf(pid) === "")),
+  );
+  await Bun.sleep(500); // a tool that takes so long for its signals
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+  expect(await outcomes(db)).toEqual([]);
+}, 120_000);
+
+test("without a stop signal to the pool, a function that fails because of one has failed", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("jobs.ts", functions);
+  await cli.run("post", "--max-attempts", "1", "--no-args", "jobs.ts#throws");
+  const pool = cli.start("pool", "--once", "--max-workers", "1");
+  await untilBegun(cli, 1);
+  signalAll(descendantsOf(pool.pid), "SIGTERM");
+  expect(await pool.exited).toBe(1);
+  expect(await outcomes(db)).toEqual([{ state: "failed", attempt: 1, n: 1 }]);
+}, 120_000);
+
 test.each(["SIGINT", "SIGUSR2"] as const)(
   "%s stops a pool like SIGTERM, and its functions go on",
   async (signal) => {
