@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { freshDatabase } from "../../database.ts";
@@ -13,7 +13,8 @@ const linesOf = async (cli: Commands, name: string) =>
 async function interrupted(cli: Commands): Promise<number> {
   const script = "echo {} >> ran; [ -e go ] || sleep 1000";
   const run = cli.start("run", "-j1", "--", script, ":::", ...["1", "2", "3", "4", "5", "6"]);
-  await until("the first command", async () => existsSync(join(cli.folder, "ran")));
+  const ran = join(cli.folder, "ran");
+  await until("the first command", async () => existsSync(ran) && readFileSync(ran, "utf8") !== "");
   run.kill("SIGINT");
   const code = await run.exited;
   await cli.write("go", "");
