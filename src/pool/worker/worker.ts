@@ -10,7 +10,7 @@ import { ChildRequests } from "./child-requests.ts";
 import { JobContext, type JobContextListener } from "./job-context.ts";
 import { type EntryFunction, loadPosted } from "../entry/load-entry-point.ts";
 import { missingCode } from "./missing-code.ts";
-import { ResultPacker } from "../wire/ends.ts";
+import { type AttemptResult, ResultPacker } from "../wire/ends.ts";
 import {
   type PackedMessage,
   type PoolMessage,
@@ -141,9 +141,17 @@ interface ActiveJob {
   onStop: (() => void) | null;
 }
 
-/** Resolves when the pool stops the job, or would have reported a stop signal of its own by now. */
-async function stopNews(running: ActiveJob): Promise<void> {
-  if (running.stopped === running.context) return;
+/**
+ * After a failure that a stop signal may have caused: resolves when the pool stops the job, or would
+ * have reported a stop signal of its own by now.
+ */
+async function stopNews(
+  failure: Pick<AttemptResult, "isByStopSignal">,
+  running: ActiveJob,
+  page: SharedPage,
+): Promise<void> {
+  failure.isByStopSignal ||= page.hasStopSignal(running);
+  if (!failure.isByStopSignal || running.stopped === running.context) return;
   await new OwnPromise<void>((resolve) => {
     running.onStop = resolve;
     startTimer(resolve, stopNewsMs);
@@ -247,10 +255,7 @@ async function runChunk(
     const printed = isCommand
       ? output.collectWhole(isWanted)
       : output.collect(durationMs, isWanted);
-    if (!result.isDone) {
-      result.isByStopSignal ||= page.hasStopSignal({ chunk, position });
-      if (result.isByStopSignal) await stopNews(running);
-    }
+    if (!result.isDone) await stopNews(result, running, page);
     page.rest();
     const isAlone = durationMs >= measuredAloneMs;
     if (isAlone) unsent.addUsage(measuredLater); // the jobs before it, which took less than 2 ms
