@@ -6,7 +6,7 @@ import { openLibc } from "../machine/libc.ts";
 // From signal.h of Linux.
 const ignore = 1n;
 
-type Host = Pick<
+type SignalHost = Pick<
   NodeJS.Process,
   "listenerCount" | "rawListeners" | "prependListener" | "removeListener"
 >;
@@ -22,12 +22,12 @@ type Host = Pick<
  * For a signal that code of the user listens to, `onSignal` is called before that code.
  */
 export class WorkerSignals {
-  readonly #host: Host;
+  readonly #host: SignalHost;
   readonly #onSignal: () => void;
   readonly #set: ((signal: number, handler: bigint) => unknown) | null;
 
   /** Takes the functions of `host` as they are, before user code or we replace them. */
-  constructor(host: Host, onSignal: () => void) {
+  constructor(host: SignalHost, onSignal: () => void) {
     this.#host = {
       listenerCount: host.listenerCount.bind(host),
       rawListeners: host.rawListeners.bind(host),

@@ -142,8 +142,8 @@ interface ActiveJob {
 }
 
 /**
- * After a failure that a stop signal may have caused: resolves when the pool stops the job, or would
- * have reported a stop signal of its own by now.
+ * After a failure. If a stop signal may have caused it, resolves when the pool stops the job, or
+ * would have reported a signal of its own by now.
  */
 async function stopNews(
   failure: Pick<AttemptResult, "isByStopSignal">,
