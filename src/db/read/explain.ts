@@ -172,7 +172,7 @@ export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts
 }
 
 const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["pools"]>`
-  select provides, posters, project, postings, exists (
+  select ${scopeColumns({ sql })}, exists (
     select from ${schema}.refusal
     where posting_id = ${postingId} and p.id = any (pool_ids)) as refuses,
     not coalesce((
@@ -180,6 +180,10 @@ const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["poo
       where id = ${postingId}), true) as serves_others
   from ${schema}.pool p
   where state = 'up' and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
+
+/** The scope of a pool. As JSON, because other arrays arrive as text (array.ts). */
+const scopeColumns = ({ sql }: Pick<Db, "sql">) => sql`
+  provides, to_json(posters) as posters, project, to_json(postings) as postings`;
 
 /** An open posting, and the pools that are up. */
 export type WaitingPosting = Pick<JobFacts, "route" | "pools" | "refusal"> & { id: number };
@@ -195,15 +199,15 @@ export async function readWaitingPostings(
   const postings = await sql<Row[]>`
     select p.id, p.name, ${schema}.refusal_of(p.id) as refusal,
       ${routeObject({ sql })} as route,
-      array(select unnest(pool_ids) from ${schema}.refusal f
-            where f.posting_id = p.id) as refusers
+      to_json(array(select unnest(pool_ids) from ${schema}.refusal f
+                    where f.posting_id = p.id)) as refusers
     from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
     where p.id = any (${integers(ids)}::bigint[]) and p.state = 'open' and p.ended_at is null
       and p.run_at is null and not p.waits and r.run = ''
     order by p.id`;
   if (postings.length === 0) return [];
   const pools = await sql<(PoolScope & { id: number })[]>`
-    select id, provides, posters, project, postings from ${schema}.pool
+    select id, ${scopeColumns({ sql })} from ${schema}.pool
     where state = 'up'
       and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
   return postings.map(({ refusers, name, ...posting }) => ({

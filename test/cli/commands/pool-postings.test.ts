@@ -113,3 +113,22 @@ test("wait says which command starts a pool that can run the jobs, and goes on w
   other.kill("SIGTERM");
   await other.exited;
 });
+
+test("explain, status and wait report a posting that no pool runs beside a pool of one poster", async () => {
+  await using cli = await openQueue();
+  const pool = cli.start("pool", "--posters", "nobody", "--max-workers", "1");
+  await said(pool, "1 worker, root");
+  await cli.post([1], "fn.ts#quick", "--needs", "gpu=3");
+  const why = "no pool provides gpu=3 (1 live pool)";
+  expect(await cli.run("explain", "1")).toMatchObject({
+    code: 0,
+    out: expect.stringContaining(why),
+  });
+  expect(await cli.run("status")).toMatchObject({ code: 0, err: expect.stringContaining(why) });
+  const wait = cli.start("wait", "1");
+  await reader(wait.stderr).until(why);
+  wait.kill("SIGTERM");
+  expect(await wait.exited).toBe(143);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+});
