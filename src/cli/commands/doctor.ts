@@ -19,9 +19,9 @@ export class DoctorCommand extends PdoflowCommand {
     description: "check the server and the queue, and suggest a remedy for each problem",
     details: `
       Checks the server's version, settings and disk, the schema and this role's privileges, dead
-      rows and the transactions that keep them, clocks, connections, replication and pools. To check
-      the disk, it writes 16 MiB to a temporary table and rolls back; nothing changes. The exit code
-      is 1 if there is a problem, and 0 if there is only advice.
+      rows and the transactions that keep them, clocks, connections, replication, pools, schedules
+      and notifications. To check the disk, it writes 16 MiB to a temporary table and rolls back;
+      nothing changes. The exit code is 1 if there is a problem, and 0 if there is only advice.
     `,
     examples: [["Check the server and the queue", "$0 doctor"]],
   });

@@ -1,5 +1,6 @@
 import type { Health } from "../../db/admin/health.ts";
 import { advice, type Finding, problem } from "./finding.ts";
+import { notificationFindings } from "./notification-findings.ts";
 import { poolFindings } from "./pool-findings.ts";
 import { replicationFindings } from "./replication-findings.ts";
 import { scheduleFindings } from "./schedule-findings.ts";
@@ -26,6 +27,7 @@ export function findingsOf(health: Health, version: string): Finding[] {
     ...blockerFindings(health),
     ...poolFindings(health),
     ...scheduleFindings(health),
+    ...notificationFindings(health),
   ];
 }
 

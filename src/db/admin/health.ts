@@ -3,6 +3,11 @@ import { groupBy } from "../../domain/node-20.ts";
 import { type SharedDevices, sharedDevices } from "../../domain/shared-devices.ts";
 import { texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
+import {
+  noNotifications,
+  type NotificationHealth,
+  readNotificationHealth,
+} from "./notification-health.ts";
 import { readReplication, type Replication } from "./replication.ts";
 import { probeTablespaces } from "./disk-probe.ts";
 import { noSchedules, readScheduleHealth, type ScheduleHealth } from "./schedule-health.ts";
@@ -11,7 +16,7 @@ import { oldestUsableSchema, schemaVersion } from "./this-schema.ts";
 import { findVacuumBlockers } from "./vacuum.ts";
 
 /** The facts about a server and a queue that doctor checks. Times are in ms. */
-export interface Health extends PoolHealth, ScheduleHealth {
+export interface Health extends PoolHealth, ScheduleHealth, NotificationHealth {
   /** Such as 180004. */
   serverVersion: number;
   isReadOnly: boolean;
@@ -96,6 +101,7 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
       ? await schemaState(db)
       : { version: schemaVersion(), compatibleSince: 1, isOfThisBuild: true };
   const isKnown = version >= oldestUsableSchema() && compatibleSince <= schemaVersion();
+  const isUsable = isKnown && forbidden.length === 0;
   return {
     ...(await readServer(db)),
     ...clock,
@@ -115,9 +121,10 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
     },
     tables: await readTables(db),
     blockers: await findVacuumBlockers(db),
-    ...(isKnown && forbidden.length === 0
-      ? { ...(await readPools(db)), ...(await readScheduleHealth(db)) }
-      : { ...noPools, ...noSchedules }),
+    ...(isUsable ? await readPools(db) : noPools),
+    ...(isUsable && (await seesSchedules(db))
+      ? { ...(await readScheduleHealth(db)), ...(await readNotificationHealth(db)) }
+      : { ...noSchedules, ...noNotifications }),
   };
 }
 
@@ -199,6 +206,15 @@ async function forbiddenThings({ sql, target }: Db): Promise<string[]> {
     where pronamespace = to_regnamespace(quote_ident(${target.schema})) and proname = 'caller'
       and has_function_privilege(oid, 'execute')`;
   return granted.length > 0 ? [] : rows.map(({ name }) => name);
+}
+
+/** Whether this role may read schedules and failures: one for pools alone may not. */
+async function seesSchedules({ sql, target }: Db): Promise<boolean> {
+  const [row] = await sql<{ sees: boolean }[]>`
+    select bool_and(has_table_privilege(oid, 'select')) as sees from pg_class
+    where relnamespace = to_regnamespace(quote_ident(${target.schema}))
+      and relname in ('schedule', 'fire', 'failure')`;
+  return row?.sees ?? false;
 }
 
 async function brokenIndexes({ sql, target }: Db): Promise<string[]> {

@@ -55,6 +55,51 @@ test("schedules that fail ten times in a row, and a prune that no pool runs, are
   );
 });
 
+test("notifications that failed for good or expired are found, until later ones were sent", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await db.sql`select pdoflow.post('a.ts#f', '[[]]', '{"name": "notify-end"}')`; // of a user
+  await db.sql`update pdoflow.posting set ended_at = now(), state = 'finished', failed = 1`;
+  let last = 1;
+  const end = async (receiver: string, how: string): Promise<void> => {
+    last += 1;
+    await db.sql`
+      select pdoflow.post_notifications('ada', 'ada', array[${receiver}::text],
+        array[pdoflow.new_posting_id()],
+        ${db.sql.json({ kind: "posting", id: last, ending: 1 })})`;
+    await db.sql`
+      update pdoflow.posting
+      set ended_at = now(), done = (${how} = 'sent')::integer,
+          failed = (${how} not in ('sent', 'expired', 'cancelled'))::integer,
+          cancelled = (${how} in ('expired', 'cancelled'))::integer, gave_up = ${how} = 'expired'
+      where id = ${last}`;
+    await db.sql`
+      insert into pdoflow.failure (posting_id, fingerprint, jobs, last_at, message)
+      select ${last}, 'f', 1, now(), ${how} where ${how} like 'receiver %'`;
+  };
+  await end("old", "receiver old answered 410");
+  await db.sql`update pdoflow.posting set ended_at = now() - interval '8 days' where id = ${last}`;
+  await end("end", "sent");
+  await end("mail", "cancelled"); // by a person
+  await end("pager", "expired");
+  await end("slack", "receiver slack answered 404");
+  await end("slack", "receiver slack answered 410");
+  const { out } = await cli.run("doctor");
+  expect(out.match(/^problem: notifications:/gm)).toHaveLength(2);
+  expect(out).toContain("1 notification to the receiver pager expired in the last 7 days");
+  expect(out).toContain(
+    "2 notifications to the receiver slack failed for good in the last 7 days; the last error: " +
+      "receiver slack answered 410\n",
+  );
+  expect(out).toContain("send them again: pdoflow retry 7 6 --failed\n");
+  await end("pager", "sent");
+  await end("slack", "sent");
+  expect((await examine(cli)).findings).toEqual([
+    ["advice", "notifications"],
+    ["advice", "notifications"],
+  ]);
+});
+
 test("settings of the database that hurt are found with their remedy", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);

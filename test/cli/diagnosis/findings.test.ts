@@ -48,7 +48,19 @@ const well: Health = {
   openPostings: 3,
   passedBy: { postings: 0, example: null },
   ...{ failingSchedules: [], latePrunes: [], hasPrune: false, oldPostings: 9_000 },
+  failingReceivers: [],
 };
+const unsent = (
+  change: Partial<Health["failingReceivers"][number]>,
+): Pick<Health, "failingReceivers"> => ({
+  failingReceivers: [
+    {
+      ...{ receiver: "slack", failed: [9], dropped: 0, isSentSince: false },
+      lastError: "it answered 410",
+      ...change,
+    },
+  ],
+});
 const failing = (unposted: number, reason: string | null): Partial<Health> => ({
   failingSchedules: [{ name: "nightly", poster: "ada", unposted, reason }],
 });
@@ -81,6 +93,22 @@ test.each<[Partial<Health>, Finding["kind"] | Finding["kind"][], RegExp]>([
     /last ten times of the schedule nightly of ada had failed jobs see/,
   ],
   [{ latePrunes: ["old"] }, "problem", /the schedule old is due and no pool has pruned/],
+  [
+    unsent({}),
+    "problem",
+    /^1 notification to the receiver slack failed .* 410 test .* send it again: .* retry 9 --fa/,
+  ],
+  [
+    unsent({ failed: [9, 8, 7, 6, 5, 4], isSentSince: true, lastError: null }),
+    "advice",
+    /^6 .* 7 days; later ones were sent send the newest ones again: .* retry 9 8 7 6 5 --failed$/,
+  ],
+  [
+    unsent({ failed: [], dropped: 2, lastError: null }),
+    "problem",
+    /^2 .* slack expired .* because no pool sent them in time start a pool .* --notify-from/,
+  ],
+  [unsent({ dropped: 1 }), ["problem", "problem"], /failed for good/],
   [{ oldPostings: 10_000 }, "advice", /10,000 or more postings ended more than 30 days ago/],
   [
     { tables: [{ name: "job", live: 1, dead: 0, bytes: 11 * 2 ** 30 }] },
