@@ -5,6 +5,7 @@ import { onceText } from "../../../tui/once.ts";
 import { terminalOf } from "../../../tui/draw/terminal.ts";
 import { runTop } from "../../../tui/top.ts";
 import { readSnapshot } from "../../db/dashboard/snapshot.ts";
+import { readScheduleOverview } from "../../db/read/schedules.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, type ExitCode, PdoflowError, messageOf } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
@@ -12,7 +13,7 @@ import { PdoflowCommand } from "../shell/command.ts";
 import { ColorChoice } from "../output/color.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { topProcess } from "../watch/top-process.ts";
-import { QueueSource } from "../watch/top-source.ts";
+import { mostSchedules, QueueSource } from "../watch/top-source.ts";
 
 /** The terminal cannot show a dashboard. */
 class NoTerminal extends PdoflowError {
@@ -76,6 +77,7 @@ export class TopCommand extends PdoflowCommand {
         endedBySecond: [...endedBySecond],
         pools: [...pools],
         failures: [...failures],
+        schedules: [...(await readScheduleOverview(db, mostSchedules))],
       });
       return exitCodes.ok;
     });

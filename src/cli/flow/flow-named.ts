@@ -1,5 +1,5 @@
 import type { Db } from "../../db/connection/connect.ts";
-import { type FlowRow, readFlow, readStages } from "../../db/read/flows.ts";
+import { readFlow, readStages, type FlowDetails } from "../../db/read/flows.ts";
 import { findPicked } from "../../db/read/selection.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import type { StageStatus } from "../../domain/flow-status.ts";
@@ -28,8 +28,7 @@ export function parseFlow(word: string): PostingPick {
 }
 
 /** A flow with its stages. */
-export interface FoundFlow extends FlowRow {
-  spec: unknown;
+export interface FoundFlow extends FlowDetails {
   /** In the order in which they were posted: topological. */
   stages: readonly StageStatus[];
 }

@@ -14,6 +14,7 @@ import { outputSchemas } from "../output/output-schemas.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { cutTo } from "../output/table.ts";
 import { PdoflowCommand } from "../shell/command.ts";
+import { localText } from "../../domain/local-time.ts";
 import { graphOf } from "../../domain/stage-graph.ts";
 import { findFlow, type FoundFlow, parseFlow } from "./flow-named.ts";
 import { graphLines } from "./graph-lines.ts";
@@ -24,7 +25,7 @@ export class FlowShowCommand extends PdoflowCommand {
     description: "show the stages of a flow",
     details: `
       Shows a line for each stage: its place in the graph, its posting, its state, the share of its
-      jobs that have ended, and why it waits.
+      jobs that have ended, and why it waits. Of a flow that a schedule posted, also the schedule.
     `,
     examples: [
       ["Show the newest flow", "$0 flow show last"],
@@ -62,7 +63,7 @@ export class FlowShowCommand extends PdoflowCommand {
   }
 
   #show(flow: FoundFlow): void {
-    const { id, name, stages } = flow;
+    const { id, name, stages, schedule, scheduledAt } = flow;
     const paint = this.paint("stdout");
     const done = stages.filter((one) => stageState(one) === "done").length;
     const state = flowState(stages);
@@ -89,6 +90,9 @@ export class FlowShowCommand extends PdoflowCommand {
           (color ? paint(color, word) : word) +
           (room === null ? rest : cutTo(rest, room)).trimEnd(),
       );
+    }
+    if (schedule !== null && scheduledAt !== null) {
+      this.say(`posted by the schedule ${schedule} for ${localText(scheduledAt)}`);
     }
   }
 }

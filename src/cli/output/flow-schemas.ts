@@ -36,6 +36,9 @@ export const flowSchemas = {
   }),
   "flow show": output({
     ...flow,
+    /** The schedule that posted it, and the nominal time; null for none. */
+    schedule: v.nullable(v.string()),
+    scheduledAt: v.nullable(moment),
     stages: v.array(
       v.object({
         stage: v.string(),

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 
+import { ScheduleOverview } from "./schedule-schemas.ts";
 import { count, id, JobCounts, moment, PoolRow, Posting, WaitsFor } from "./schema-parts.ts";
 
 const TopPosting = v.object({
@@ -51,4 +52,6 @@ export const topEntries = {
   endedBySecond: v.array(count),
   pools: v.array(TopPool),
   failures: v.array(TopFailure),
+  /** The next ones first, paused ones last, at most 200. */
+  schedules: v.array(ScheduleOverview),
 };

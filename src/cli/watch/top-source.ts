@@ -27,7 +27,8 @@ import { pluralize } from "../output/pluralize.ts";
 const mostReadJobs = 100_000;
 /** Jobs read for one page of jobs that are searched for words, or sorted. */
 const mostSearchedJobs = 20_000;
-const mostSchedules = 200;
+/** Schedules shown at most, the next ones first. */
+export const mostSchedules = 200;
 const readOnlyServer = "25006";
 
 /** The queue, read over one connection that is replaced when it is lost. */

@@ -19,13 +19,23 @@ export const listFlows = ({ sql, schema }: Db, before: number, most: number) => 
   select id, name, poster, poster_os, key, posted_at from ${schema}.flow
   where id < ${before} order by id desc limit ${most}`;
 
-/** A flow with what its poster stored about it; null if it does not exist. */
-export async function readFlow(
-  { sql, schema }: Db,
-  id: number,
-): Promise<(FlowRow & { spec: unknown }) | null> {
-  const [row] = await sql<(FlowRow & { spec: unknown })[]>`
-    select id, name, poster, poster_os, key, posted_at, spec from ${schema}.flow where id = ${id}`;
+/** A flow with what its poster stored about it. */
+export interface FlowDetails extends FlowRow {
+  spec: unknown;
+  /** The schedule that posted it, and the nominal time; null for none. */
+  schedule: string | null;
+  scheduledAt: Date | null;
+}
+
+/** Null if it does not exist. */
+export async function readFlow({ sql, schema }: Db, id: number): Promise<FlowDetails | null> {
+  const [row] = await sql<FlowDetails[]>`
+    select f.id, f.name, f.poster, f.poster_os, f.key, f.posted_at, f.spec,
+           p.schedule, p.scheduled_at
+    from ${schema}.flow f left join lateral (
+      select schedule, scheduled_at from ${schema}.posting
+      where flow_id = f.id and schedule is not null order by id limit 1) p on true
+    where f.id = ${id}`;
   return row ?? null;
 }
 

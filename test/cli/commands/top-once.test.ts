@@ -36,6 +36,7 @@ test("top --json has the data of the dashboard, with groups of failures and metr
   using cli = await openQueueCommands(db);
   const id = await cli.post(numbers(20));
   await cli.drain();
+  await db.sql`select pdoflow.schedule('nightly', '@daily', 'fn.ts#fn')`;
   const { out, code } = await cli.run("top", "--json");
   const top = documentOf("top", out);
   expect(code).toBe(0);
@@ -44,6 +45,7 @@ test("top --json has the data of the dashboard, with groups of failures and metr
   expect(top).toMatchObject({
     ...{ version: 1, readOnly: null, morePostings: 0, oldestWaitingMs: null, pools: [] },
     postings: [{ id, jobCount: 20, state: "finished", jobs: { done: 20 - failed } }],
+    schedules: [{ name: "nightly", timing: "@daily", isPaused: false, lastAt: null, missed: 0 }],
   });
   expect(top.failures.reduce((sum, { count }) => sum + count, 0)).toBe(failed);
   const [told] = await db.sql<{ done: number; failed: number }[]>`

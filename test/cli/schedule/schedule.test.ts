@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 
 import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { documentOf } from "../commands/json.ts";
 import { type Commands, openCommands } from "../in-process.ts";
 
 let db: TestDatabase;
@@ -166,6 +167,13 @@ after-any = "reduce"
           left join pdoflow.posting u on u.id = e.upstream_id
         where p.flow_id = ${flow}::bigint group by p.id order by p.id`;
     expect([...(await stagesOf(flow))]).toEqual([...(await stagesOf(posted))]);
+    const byHand = documentOf("flow show", (await cli.run("flow", "show", posted, "--json")).out);
+    expect(byHand).toMatchObject({ schedule: null, scheduledAt: null });
+    const bySchedule = documentOf("flow show", (await cli.run("flow", "show", flow, "--json")).out);
+    const nominalAt = expect.stringMatching(/^20.*Z$/);
+    expect(bySchedule).toMatchObject({ schedule: "n", scheduledAt: nominalAt });
+    expect((await cli.run("flow", "show", flow)).err).toMatch(/^posted by the schedule n for 20/);
+    expect((await cli.run("flow", "show", posted)).err).toBe("");
     const resumed = await cli.run("flow", "resume", flow, file, "--set", "n=1-3", "--dry-run");
     expect(resumed.out.match(/and unchanged/g)).toHaveLength(3);
   });
