@@ -18,7 +18,7 @@ export interface Ring {
 const slow = ".slow.test.ts";
 const without = (...globs: string[]) => globs.map((glob) => `--path-ignore-patterns=${glob}`);
 
-/** Units, the database, commands in this process, the core of the binary, ten seconds of chaos. */
+/** What changes often: units, the database, commands in this process, the core of the binary. */
 const fastRing: Ring = { name: "fast", args: without(`**/*${slow}`) };
 
 /** Packages, a million jobs, two builds, memory, rare faults of the binary, long fuzz and chaos. */
@@ -30,7 +30,6 @@ const oldestRing: Ring = {
   args: [
     ...without(`**/*${slow}`, "test/db/load/**", "test/db/model/**", "test/db/connection/**"),
     ...without("test/db/settings/**"), // without a server
-    ...without("test/db/schedule/week.test.ts"), // half a minute
     ...["test/database.test.ts", "test/db"],
   ],
   postgres: "14",

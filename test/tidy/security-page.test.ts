@@ -68,7 +68,7 @@ const promises: Readonly<Record<string, readonly string[]>> = {
 
 const files = [...new Bun.Glob("**/*.test.ts").scanSync(new URL("..", import.meta.url).pathname)]
   .filter((file) => !file.includes("node_modules"))
-  .map((file) => file.replace(/\.test\.ts$/, ""));
+  .map((file) => file.replace(/(\.slow)?\.test\.ts$/, ""));
 
 test("each security promise has tests, and they exist", () => {
   // A file may have moved to another folder: then its name is enough, if only one file has it.
