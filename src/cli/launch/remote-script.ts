@@ -1,3 +1,5 @@
+import { shellWord } from "../../domain/shell-word.ts";
+
 /** The task of a host: start a pool, report on one, or report whether one could start. */
 export type HostTask = "start" | "status" | "check";
 
@@ -23,12 +25,12 @@ export interface RemotePool {
  */
 export function remoteScript(task: HostTask, pool: RemotePool): string {
   const { program, root, name, options, url } = pool;
-  const words = [program, "pool", ...options].map(quoted).join(" ");
+  const words = [program, "pool", ...options].map(shellWord).join(" ");
   return `main() {
 umask 077
-${url === null ? "" : `PDOFLOW_DATABASE_URL=${quoted(url)}; export PDOFLOW_DATABASE_URL`}
-program=${quoted(program)}
-root=${quoted(root ?? ".")}
+${url === null ? "" : `PDOFLOW_DATABASE_URL=${shellWord(url)}; export PDOFLOW_DATABASE_URL`}
+program=${shellWord(program)}
+root=${shellWord(root ?? ".")}
 state=\${XDG_STATE_HOME:-"$HOME/.local/state"}/pdoflow
 log=$state/${name}.log
 lock=$state/${name}.lock
@@ -64,6 +66,3 @@ for i in $(seq 300); do
 done
 fail "expected the pool to start within 30 seconds, found: $said"`,
 };
-
-/** As one word of a shell, whatever it contains. */
-const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;

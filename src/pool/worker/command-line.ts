@@ -1,4 +1,5 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+import { shellWord } from "../../domain/shell-word.ts";
 import { didYouMean, similarNames } from "../../domain/similar.ts";
 
 /** The values that a command gets: the values of one job, by index or by name. */
@@ -59,7 +60,7 @@ export function commandOf(
 ): CommandWord[] {
   const isLine = template.length === 1;
   const values = Array.isArray(input) ? input.map(textOf) : Object.values(input).map(textOf);
-  const quote = isLine ? shellQuoted : (text: string) => text;
+  const quote = isLine ? shellWord : (text: string) => text;
   const whole = values.map(quote).join(" ");
   let isUsed = false;
   const words = template.map((word) =>
@@ -146,12 +147,8 @@ const withoutExtension = (file: string): string => file.replace(/(?<=.)\.[^.]*$/
 export const textOf = (value: unknown): string =>
   typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 
-/** One word for a shell, whatever it contains. */
-export const shellQuoted = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-
 /** A command as a line for a shell; {%} is known only when it runs. */
 export function commandLine(command: readonly CommandWord[]): string {
   const words = command.map((word) => (typeof word === "string" ? word : word.join("{%}")));
-  return words.length === 1 ? (words[0] ?? "") : words.map(shellQuoted).join(" ");
+  return words.length === 1 ? (words[0] ?? "") : words.map(shellWord).join(" ");
 }
