@@ -39,9 +39,10 @@ begin
   return pdoflow.run_posters() || pdoflow.caller();
 end $$;
 
--- Whether something is due that only pools do, although no job may run: the fire of a schedule, a
--- deadline, an edge that is met. Without this, a queue that was scaled down to no pool would stay
--- so. Reads up to 1,000 waiting postings, as a heartbeat does.
+-- Whether something is due that only pools do, although no job may run: the fire of a schedule that
+-- posts, a deadline, an edge that is met. Without this, a queue that was scaled down to no pool
+-- would stay so. A prune does not count: only pools of the owner prune, so a pool of another role
+-- would be wanted for ever. Reads up to 1,000 waiting postings, as a heartbeat does.
 create function pdoflow.is_upkeep_due(p_posters text[]) returns boolean
 language plpgsql stable set jit = off set enable_seqscan = off as $$
 declare

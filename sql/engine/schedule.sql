@@ -113,7 +113,8 @@ begin
 end $$;
 
 -- What to do with a schedule that is due (its policy for missed times): the time to fire now, null
--- for none, and the time after which the next one comes.
+-- for none, and the time after which the next one comes. A prune is never out of date, and a queue
+-- may be without a pool for days: the last time is made up for, however long ago it was.
 create function pdoflow.due_time(
   s pdoflow.schedule, out fire_at timestamptz, out last_at timestamptz
 ) language plpgsql stable as $$
@@ -124,7 +125,8 @@ begin
   end if;
   fire_at := case
     when s.missed = 'all' then s.nominal_at
-    when s.missed = 'last' and last_at > now() - interval '24 h' then last_at
+    when s.missed = 'last' and (last_at > now() - interval '24 h' or pdoflow.prunes(s))
+      then last_at
     when s.missed = 'none' and pdoflow.with_jitter(s, last_at) > now() - interval '1 min'
       then last_at end;
   last_at := coalesce(fire_at, last_at);

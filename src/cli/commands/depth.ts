@@ -19,7 +19,8 @@ export class DepthCommand extends PdoflowCommand {
       Running jobs count too, so an autoscaler does not stop busy pools. Jobs of postings that are
       paused, or wait for other postings or their time, do not count, and of a posting with
       --max-running only as many as may run. With --slots it prints the number of pools instead. If
-      no job can run but a schedule or a deadline is due, which only pools notice, it prints 1.
+      no job can run but a schedule that posts or a deadline is due, which only pools notice, it
+      prints 1.
 
       In SQL the same numbers are pdoflow.desired_slots() and pdoflow.desired_pools() (docs/sql.md).
     `,

@@ -10,10 +10,12 @@ export function scheduleFindings(health: Health): Finding[] {
   return [
     ...health.failingSchedules.map(failingFinding),
     ...health.latePrunes.map((name) =>
-      problem(
+      // Without any pool, as in a queue that is scaled down, no posting ends: it can wait.
+      (health.poolsUp === 0 ? advice : problem)(
         "prune",
         `the schedule ${name} is due and no pool has pruned`,
-        "start a pool whose role owns the queue: pdoflow pool",
+        "start a pool whose role owns the queue: pdoflow pool; or, as that role, run: " +
+          "pdoflow prune",
       ),
     ),
     ...pruneFindings(health),

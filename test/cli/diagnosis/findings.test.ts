@@ -93,6 +93,7 @@ test.each<[Partial<Health>, Finding["kind"] | Finding["kind"][], RegExp]>([
     /last ten times of the schedule nightly of ada had failed jobs see/,
   ],
   [{ latePrunes: ["old"] }, "problem", /the schedule old is due and no pool has pruned/],
+  [{ latePrunes: ["old"], poolsUp: 0, openPostings: 0 }, "advice", /no pool has pruned/],
   [
     unsent({}),
     "problem",

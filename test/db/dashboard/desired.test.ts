@@ -98,6 +98,13 @@ test("one slot is wanted while the fire of a schedule is due", async () => {
   expect(await slots(db)).toBe(1);
 });
 
+test("a due prune wants no pool: only pools of the owner prune, and others would stay", async () => {
+  await using db = await freshQueue();
+  await db.sql`select pdoflow.schedule_prune('prune', '@daily', '{"olderThanMs": 0}')`;
+  await db.sql`update pdoflow.schedule set nominal_at = now(), fires_at = now()`;
+  expect(await slots(db)).toBe(0);
+});
+
 test("a limit cuts what counts, and a rate what starts besides running jobs", async () => {
   await using db = await freshQueue();
   const { id } = await leased(db, 5);

@@ -177,6 +177,16 @@ describe("times that were missed", () => {
     expect(await fires(db)).toMatchObject([{ outcome: "missed" }]);
   });
 
+  test("last: of a prune also that, because a queue may be without a pool for days", async () => {
+    await using db = await freshQueue();
+    await db.sql`select pdoflow.schedule_prune('prune', 'every 7d', '{"olderThanMs": 0}')`;
+    await pass(db, "30 d");
+    const due = () => db.sql`select nominal_at from pdoflow.pool_prune_due()`;
+    expect(await due()).toHaveLength(1);
+    expect(await due()).toHaveLength(0);
+    expect(await fires(db)).toMatchObject([{ outcome: "missed" }, { outcome: "started" }]);
+  });
+
   test("none", async () => {
     await using db = await freshQueue();
     await add(db, "every 1h", { missed: "none" });
