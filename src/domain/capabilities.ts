@@ -59,12 +59,13 @@ export function parseResources(
 }
 
 /**
- * Parses a list of such words: `gpu=0,1,mem=64G`. A part of digits is a further device.
+ * Parses a list of such words: `gpu=0,1,mem=64G`. A part of digits is a further device. An empty
+ * text is a pool that provides nothing.
  *
  * @throws {InvalidInput} as `parseResources`.
  */
 export const parseResourceList = (text: string, option: string): Provides =>
-  parseResources(text.split(/,(?!\s*\d+\s*(?:,|$))/), {}, option);
+  text === "" ? {} : parseResources(text.split(/,(?!\s*\d+\s*(?:,|$))/), {}, option);
 
 /** Null if the value has another form. */
 function providedBy(key: string, value: string): Provided | null {

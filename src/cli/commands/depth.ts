@@ -33,7 +33,9 @@ export class DepthCommand extends PdoflowCommand {
     ],
   });
   provides = Option.String("--for", {
-    description: "only jobs for pools that provide this, such as gpu=0,mem=64G (default: any jobs)",
+    description:
+      "only jobs for pools that provide this, such as gpu=0,mem=64G, or '' for nothing (default: " +
+      "any jobs)",
   });
   slots = Option.String("--slots", {
     description: "print the number of pools with N workers each instead of the number of jobs",

@@ -66,5 +66,5 @@ function providesByLabel(texts: readonly string[]): Map<string, Provides | null>
     ]);
   }
   if (texts.length === 0) return new Map([["any", null]]);
-  return new Map(texts.map((text) => [text, text === "" ? {} : parseResourceList(text, "--for")]));
+  return new Map(texts.map((text) => [text, parseResourceList(text, "--for")]));
 }

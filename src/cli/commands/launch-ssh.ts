@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { readDesired } from "../../db/dashboard/desired.ts";
 import { parseResourceList } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+import { refuseWithoutFill } from "../launch/fill-options.ts";
 import { checkHosts, type HostAnswer, Hosts, hostsIn } from "../launch/hosts.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -73,10 +74,13 @@ export class LaunchSshCommand extends PdoflowCommand {
     description: "with --fill, have pools on at most N hosts (default: all)",
   });
   provides = Option.String("--for", {
-    description: "count only jobs for pools that provide this, such as gpu=0 (default: any jobs)",
+    description:
+      "with --fill, count only jobs for pools that provide this, such as gpu=0, or '' for " +
+      "nothing (default: any jobs)",
   });
   project = Option.String("--project", {
-    description: "count only jobs of this project and jobs without one (default: any project)",
+    description:
+      "with --fill, count only jobs of this project and jobs without one (default: any project)",
   });
   root = Option.String("--root", {
     description: "the folder on each host to which entry points are relative (default: the home)",
@@ -100,10 +104,18 @@ export class LaunchSshCommand extends PdoflowCommand {
     if (this.fill && slots === undefined) {
       throw new InvalidInput("--fill", ["expected --slots N, the jobs that a host runs at a time"]);
     }
+    refuseWithoutFill(this.fill, {
+      ...{ "--max-pools": this.maxPools, "--for": this.provides, "--project": this.project },
+    });
     const { hosts: named, options } = this.#words();
+    if (options.some((word) => word === "--quiet" || /^-[a-z]*q/.test(word))) {
+      throw new InvalidInput("options of pool", [
+        "expected no --quiet: the log of a pool shows whether it has started",
+      ]);
+    }
     const file = this.hostsFile;
     const listed = file === undefined ? [] : hostsIn(resolve(this.context.cwd, file));
-    const hosts = [...named, ...listed];
+    const hosts = [...new Set([...named, ...listed])];
     checkHosts(hosts);
     const ssh = new Hosts(this.context.env, {
       ...{ program: this.program, root: this.root ?? null, name, url: this.#url() },
@@ -133,7 +145,12 @@ export class LaunchSshCommand extends PdoflowCommand {
       `ssh: ${started.filter(({ state }) => state === "started").length} started; ` +
         `${desired.pools} desired, at most ${Math.min(maxPools, hosts.length)}, ${present} there`,
     );
-    return this.#report([...failed, ...started]);
+    const answered = found.filter(({ state }) => state !== "failed");
+    const restarted = new Set(started.map(({ host }) => host));
+    return this.#report([
+      ...[...failed, ...started],
+      ...answered.filter(({ host }) => !restarted.has(host)),
+    ]);
   }
 
   /** Hosts, then options of the pool, which follow `--`. */

@@ -69,6 +69,11 @@ export class PoolCommand extends PoolFlagsCommand {
     const { context } = this;
     if (this.healthCheck !== undefined) return await this.#checkHealth(this.healthCheck);
     const options = this.poolFlags();
+    if (options.metricsEntryPoints > 0 && this.health === undefined && this.push === undefined) {
+      throw new InvalidInput("--metrics-entry-points", [
+        "expected --health or --push with it, which show these metrics, found neither",
+      ]);
+    }
     const traces = traceSettings({ otlp: this.otlp, share: options.traceShare }, context.env);
     await using health = await this.#openHealth();
     const trace = traces && newPoolTrace(traces);

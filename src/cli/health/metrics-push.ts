@@ -1,5 +1,6 @@
-import { InvalidInput, messageOf } from "../../domain/errors.ts";
 import { type Metric, metricFormats, metricText } from "../../domain/metric-text.ts";
+import { parseHttpUrl, takeLogin } from "../http/http-url.ts";
+import { requestFailure } from "../http/request-failure.ts";
 
 const answerMs = 3_000;
 
@@ -16,20 +17,14 @@ export interface PushTarget {
  * @throws {InvalidInput}
  */
 export function pushTarget(text: string, host: string): PushTarget {
-  if (!URL.canParse(text) || !/^https?:/.test(text)) {
-    throw new InvalidInput("--push", [
-      "expected the URL of a Pushgateway, such as http://localhost:9091", // it may have a password
-    ]);
-  }
-  const url = new URL(text);
-  const login = [url.username, url.password].map(decodeURIComponent).join(":");
-  url.username = url.password = "";
+  const expected = "the URL of a Pushgateway, such as http://localhost:9091";
+  const url = parseHttpUrl(text, "--push", expected);
+  const headers = takeLogin(url);
   const group = `/metrics/job/pdoflow/instance/${encodeURIComponent(host)}`;
   if (!url.pathname.includes("/metrics/")) {
     url.pathname = `${url.pathname.replace(/\/$/, "")}${group}`;
   }
-  const authorization = `Basic ${Buffer.from(login).toString("base64")}`;
-  return { url: url.href, headers: login === ":" ? {} : { authorization } };
+  return { url: url.href, headers };
 }
 
 /**
@@ -55,6 +50,6 @@ export async function pushMetrics(
     const [said = ""] = (await reply.text()).trim().split("\n");
     return reply.ok ? null : `${url} answered with ${reply.status} ${said.slice(0, 200)}`;
   } catch (error) {
-    return `${url}: ${messageOf(error)}`;
+    return `${url}: ${requestFailure(error, { server: "the Pushgateway", answerMs })}`;
   }
 }

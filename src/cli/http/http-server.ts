@@ -27,11 +27,35 @@ export class CannotListen extends PdoflowError {
   override readonly name = "CannotListen";
   readonly exitCode = exitCodes.usage;
   constructor(at: ListenAddress, reason: string) {
-    const other = "path" in at ? "path" : "port";
-    super(
-      `cannot listen on ${formatListenAddress(at)}: ${reason}. Choose another ${other}, or stop ` +
-        "the process that uses this one.",
-    );
+    super(`cannot listen on ${formatListenAddress(at)}: ${reason}`);
+  }
+}
+
+/** Thrown while a server is opened, with a remedy. */
+class Unusable extends Error {
+  override readonly name = "Unusable";
+}
+
+/** The longest path of a socket, in bytes; one more ends it. */
+const socketPathMax = 107;
+
+/** Why a server cannot listen, by the code of the error, and what to do. */
+function whyNot(at: ListenAddress, error: unknown): string {
+  if (error instanceof Unusable) return error.message;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const other = "path" in at ? "another path" : "another port";
+  switch (code) {
+    case "EADDRINUSE":
+      return `another process listens there. Choose ${other}, or stop that process.`;
+    case "EACCES":
+    case "EPERM":
+      return `this user may not listen there. Choose ${other}.`;
+    case "EADDRNOTAVAIL":
+      return "this machine has no such address. Use one of its own, or 0.0.0.0 for all.";
+    case "": // Bun's error for a name that cannot be looked up
+      return "that host is not known. Use an address of this machine, or 0.0.0.0 for all.";
+    default:
+      return `the system refuses with ${code}. Choose ${other}.`;
   }
 }
 
@@ -88,7 +112,7 @@ export class HttpServer implements AsyncDisposable {
       server.listen(at);
       await once(server, "listening");
     } catch (error) {
-      throw new CannotListen(at, messageOf(error));
+      throw new CannotListen(at, whyNot(at, error));
     }
     const bound = server.address();
     const isTcp = !("path" in at) && bound !== null && typeof bound === "object";
@@ -111,11 +135,20 @@ const isSocket = (path: string): boolean | null =>
 
 /** Removes a socket that a killed process has left: nobody answers there. */
 async function removeStale(path: string): Promise<void> {
+  const bytes = Buffer.byteLength(path);
+  if (bytes > socketPathMax) {
+    const expected = `expected a path of at most ${socketPathMax} bytes, found ${bytes}`;
+    throw new Unusable(`${expected}. Choose a shorter path.`);
+  }
   const isOurs = isSocket(path);
-  if (isOurs === false) throw new Error("expected a new path or a socket, found a file or folder");
+  if (isOurs === false) {
+    throw new Unusable(
+      "expected a new path or a socket, found a file or folder. Choose another path.",
+    );
+  }
   if (isOurs === null) {
     if (existsSync(dirname(path))) return;
-    throw new Error(`there is no folder ${dirname(path)}`);
+    throw new Unusable(`there is no folder ${dirname(path)}. Create it, or choose another path.`);
   }
   const client = connect(path);
   const code = await new Promise<string | null>((resolve) => {
@@ -123,7 +156,9 @@ async function removeStale(path: string): Promise<void> {
     client.on("error", (error) => resolve("code" in error ? String(error.code) : "unknown"));
   });
   client.destroy();
-  if (code === null) throw new Error("another process listens there");
+  if (code === null) {
+    throw new Unusable("another process listens there. Choose another path, or stop that process.");
+  }
   if (code === "ECONNREFUSED") rmSync(path, { force: true });
 }
 

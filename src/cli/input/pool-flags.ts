@@ -143,13 +143,13 @@ export abstract class PoolFlagsCommand extends PdoflowCommand {
   });
   healthCheck = Option.String("--health-check", {
     description:
-      "ask the health port of a running pool, such as 9470 or 9470/livez, whether it is ready, " +
-      "and exit with 0 or 1",
+      "ask the health port or socket of a running pool, such as 9470 or 9470/livez, whether it " +
+      "is ready, and exit with 0 or 1",
   });
   metricsEntryPoints = Option.String("--metrics-entry-points", {
     description:
-      "count the attempts of the first N entry points each by itself in the metrics, and the " +
-      "others together (at most 50; default: 0)",
+      "count the attempts of the first N entry points each by itself in the metrics of " +
+      "--health or --push, and the others together (at most 50; default: 0)",
   });
   push = Option.String("--push", {
     description:

@@ -8,6 +8,7 @@ import { PdoflowCommand } from "../shell/command.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { type Engine, withOptions } from "./engine.ts";
+import { refuseWithoutFill } from "./fill-options.ts";
 
 class EngineMissing extends PdoflowError {
   override readonly name = "EngineMissing";
@@ -41,10 +42,13 @@ export abstract class LaunchBatchCommand extends PdoflowCommand {
     description: "have at most N pools that run or wait (default: 20)",
   });
   provides = Option.String("--for", {
-    description: "count only jobs for pools that provide this, such as gpu=0 (default: any jobs)",
+    description:
+      "with --fill, count only jobs for pools that provide this, such as gpu=0, or '' for " +
+      "nothing (default: any jobs)",
   });
   project = Option.String("--project", {
-    description: "count only jobs of this project and jobs without one (default: any project)",
+    description:
+      "with --fill, count only jobs of this project and jobs without one (default: any project)",
   });
   jobName = Option.String("--job-name", "pdoflow-pool", {
     description: "the name of the job, by which pools are counted (default: pdoflow-pool)",
@@ -58,6 +62,7 @@ export abstract class LaunchBatchCommand extends PdoflowCommand {
     if (this.fill && this.check) {
       throw new InvalidInput("--fill", ["expected --fill or --check, found both"]);
     }
+    this.#checkOptions();
     const optionsFor = (pools: number) => engine.optionsOf({ pools, slots, name, options });
     if (this.check) {
       const { stdout, stderr } = await this.#ask([...engine.check, ...optionsFor(1)]);
@@ -80,6 +85,23 @@ export abstract class LaunchBatchCommand extends PdoflowCommand {
         `${present} there`,
     );
     return exitCodes.ok;
+  }
+
+  /**
+   * A first word that is no option would be the script to submit instead of ours.
+   *
+   * @throws {InvalidInput}
+   */
+  #checkOptions(): void {
+    const { engine, options, provides, project } = this;
+    const [program = ""] = engine.submit;
+    const [first] = options;
+    if (first !== undefined && !first.startsWith("-")) {
+      throw new InvalidInput("arguments", [
+        `expected options of ${program} after --, found ${JSON.stringify(first)}`,
+      ]);
+    }
+    refuseWithoutFill(this.fill, { "--for": provides, "--project": project });
   }
 
   /** Runs a command of the engine, which may read the script. */

@@ -1,5 +1,6 @@
 import gridEngineScript from "../../../deploy/gridengine/pool.sge" with { type: "text" };
 import slurmScript from "../../../deploy/slurm/pool.sbatch" with { type: "text" };
+import { InvalidInput } from "../../domain/errors.ts";
 
 /** The pools to submit as one array job. */
 export interface ArrayJob {
@@ -19,6 +20,10 @@ export interface Engine {
   script: string;
   /** What marks a line of the script as options of `submit`. */
   mark: string;
+  /** A word as it is written in such a line; null if it cannot be. */
+  quoted(word: string): string | null;
+  /** Whether an option of the script has no effect beside these. */
+  isReplaced(option: string, by: readonly string[]): boolean;
   /** Submits the script that it reads from stdin. */
   submit: readonly string[];
   /** Answers whether the script would be accepted, and submits nothing. */
@@ -31,6 +36,13 @@ export interface Engine {
   countIn(listed: string, name: string): number;
 }
 
+/** The words that need no quotes: with others, a line of options could end or become a comment. */
+const bare = /^[\w@%+=:,./*$-]+$/;
+
+const nameOf = (option: string) => option.split("=")[0];
+const namesSame = (option: string, by: readonly string[]) =>
+  by.some((word) => word.startsWith("-") && nameOf(word) === nameOf(option.split(" ")[0] ?? ""));
+
 const states = "PENDING,CONFIGURING,RUNNING,SUSPENDED,REQUEUED";
 
 export const slurm: Engine = {
@@ -38,6 +50,8 @@ export const slurm: Engine = {
   title: "Slurm",
   script: slurmScript,
   mark: "#SBATCH",
+  quoted: (word) => (bare.test(word) ? word : `"${word.replaceAll(/["\\]/g, "\\$&")}"`),
+  isReplaced: namesSame,
   submit: ["sbatch", "--parsable"],
   check: ["sbatch", "--test-only"],
   optionsOf: ({ pools, slots, name, options }) => [
@@ -56,6 +70,11 @@ export const gridEngine: Engine = {
   title: "Grid Engine",
   script: gridEngineScript,
   mark: "#$",
+  // It removes all quotes of a line, also one kind within the other.
+  quoted: (word) => (bare.test(word) ? word : /["']/.test(word) ? null : `"${word}"`),
+  // Requests for resources add up, and the script has one: for h_rt.
+  isReplaced: (option, by) =>
+    option.startsWith("-l ") ? by.some((word) => /\bh_rt=/.test(word)) : namesSame(option, by),
   submit: ["qsub", "-terse"],
   check: ["qsub", "-w", "v"],
   // The name of a parallel environment differs from site to site.
@@ -73,15 +92,28 @@ export const gridEngine: Engine = {
       .filter((job) => !/<state>\w*d\w*<\/state>/.test(job)).length,
 };
 
-/** The script with these options in place of its own. */
-export function withOptions({ script, mark }: Engine, options: readonly string[]): string {
-  const nameOf = (option: string) => option.split("=")[0];
-  const names = new Set(options.filter((word) => word.startsWith("-")).map(nameOf));
-  const ownName = (line: string) =>
-    line.startsWith(`${mark} `) ? nameOf(line.split(" ")[1] ?? "") : undefined;
-  const kept = script.split("\n").filter((line) => !names.has(ownName(line)));
-  const last = kept.findLastIndex((line) => ownName(line) !== undefined);
+/**
+ * The script with these options in place of its own.
+ *
+ * @throws {InvalidInput} one cannot be written in a script.
+ */
+export function withOptions(engine: Engine, options: readonly string[]): string {
+  const { script, mark } = engine;
+  const ownOption = (line: string) =>
+    line.startsWith(`${mark} `) ? line.slice(mark.length + 1) : null;
+  const kept = script.split("\n").filter((line) => {
+    const own = ownOption(line);
+    return own === null || !engine.isReplaced(own, options);
+  });
+  const last = kept.findLastIndex((line) => ownOption(line) !== null);
   // In one line, because `--time 04:00:00` is two words.
-  const words = options.map((word) => (/\s/.test(word) ? `"${word}"` : word));
+  const words = options.map((word) => {
+    const written = /[\r\n\0]/.test(word) ? null : engine.quoted(word);
+    if (written !== null) return written;
+    throw new InvalidInput("arguments", [
+      `expected options that a script of ${engine.title} can have, found ` +
+        `${JSON.stringify(word)}. With --fill it is passed as it is`,
+    ]);
+  });
   return kept.toSpliced(last + 1, 0, `${mark} ${words.join(" ")}`).join("\n");
 }

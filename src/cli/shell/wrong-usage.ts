@@ -1,4 +1,5 @@
 import { didYouMean, similarNames } from "../../domain/similar.ts";
+import { orList } from "../../domain/states.ts";
 import { usageOf } from "./help.ts";
 import { commandElsewhere, optionElsewhere } from "./names-elsewhere.ts";
 import type { CommandText } from "./reference.ts";
@@ -29,9 +30,8 @@ export function wrongUsage(
   const whole = texts.find(({ name }) => name === word || name === `${word} ${second}`);
   if (!whole) {
     const known = texts.map(({ name }) => name.split(" ")[1] ?? "");
-    const what = second === "" ? "a word is missing after it" : `there is no "${word} ${second}"`;
     return [
-      `pdoflow ${word}: ${what}.${didYouMean(similarNames(second, known))}`,
+      `pdoflow ${word}: ${wrongWord(word, second, known)}`,
       ...texts.map(({ name, operands }) => `usage: ${usageOf(name, operands)}`),
     ].join("\n");
   }
@@ -40,6 +40,14 @@ export function wrongUsage(
     `usage: ${usageOf(whole.name, whole.operands)}`,
     `See: pdoflow ${whole.name} --help`,
   ].join("\n");
+}
+
+/** Why `second` is not one of the words that have to follow `word`. */
+function wrongWord(word: string, second: string, known: readonly string[]): string {
+  const expected = `expected ${orList([...new Set(known)])} after it`;
+  if (second === "") return `${expected}, found nothing.`;
+  if (second.startsWith("-")) return `${expected}, found the option ${second}.`;
+  return `there is no "${word} ${second}".${didYouMean(similarNames(second, known))}`;
 }
 
 /** The problem that clipanion found, with a remedy. */

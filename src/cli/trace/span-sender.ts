@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
-import { messageOf } from "../../domain/errors.ts";
 import { type TraceSpan, traceRequest } from "../../domain/otlp.ts";
+import { requestFailure } from "../http/request-failure.ts";
 import type { TraceSettings } from "./trace-settings.ts";
 
 const batchMax = 512;
@@ -112,7 +112,7 @@ export class SpanSender implements AsyncDisposable {
       };
     } catch (error) {
       // It refuses connections, hangs, or ends them: it may answer later.
-      const reason = `${url}: ${messageOf(error)}`;
+      const reason = `${url}: ${requestFailure(error, { server: "the collector", answerMs })}`;
       return { isTaken: false, isFinal: false, pauseMs: 0, reason };
     }
   }

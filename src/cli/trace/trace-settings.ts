@@ -1,5 +1,6 @@
 import { InvalidInput } from "../../domain/errors.ts";
 import type { TraceSampler } from "../../domain/trace-sampler.ts";
+import { decodedText, parseHttpUrl, takeLogin } from "../http/http-url.ts";
 
 /** Where spans are sent, and which. */
 export interface TraceSettings {
@@ -21,6 +22,8 @@ interface TraceFlags {
   /** The share of the attempts that are traced; undefined for that of the environment. */
   share: number | undefined;
 }
+
+const collectorUrl = "the URL of a collector of OTLP over HTTP, such as http://localhost:4318";
 
 /** Of the attempts besides failures and first jobs, if nothing else is said. */
 const defaultShare = 0.001;
@@ -44,7 +47,7 @@ export function traceSettings(
   if (sampler === null || (!isFull && base === "")) return null;
   const option =
     otlp !== undefined ? "--otlp" : `OTEL_EXPORTER_OTLP_${isFull ? "TRACES_" : ""}ENDPOINT`;
-  const url = httpUrl(isFull ? full : base, option);
+  const url = parseHttpUrl(isFull ? full : base, option, collectorUrl);
   if (!isFull) url.pathname = `${url.pathname.replace(/\/$/, "")}/v1/traces`;
   const protocol =
     env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"] ?? "";
@@ -52,7 +55,7 @@ export function traceSettings(
     notes.push(`OTEL_EXPORTER_OTLP_PROTOCOL: spans are sent as http/json, not as ${protocol}`);
   }
   const given = env["OTEL_EXPORTER_OTLP_TRACES_HEADERS"] ?? env["OTEL_EXPORTER_OTLP_HEADERS"] ?? "";
-  const headers = { ...loginOf(url), ...headersOf(given) };
+  const headers = { ...takeLogin(url), ...headersOf(given) };
   return { url: url.href, headers, resource: resourceOf(env, notes), sampler, notes };
 }
 
@@ -95,21 +98,6 @@ function ratioOf(env: TraceEnvironment, notes: string[]): number {
   return 1;
 }
 
-function httpUrl(text: string, option: string): URL {
-  if (URL.canParse(text) && /^https?:/.test(text)) return new URL(text);
-  throw new InvalidInput(option, [
-    "expected the URL of a collector of OTLP over HTTP, such as http://localhost:4318, " +
-      `found "${text.replace(/\/\/[^@/]*@/, "//…@")}"`,
-  ]);
-}
-
-/** The header for the user and the password in a URL, which loses them: it is logged. */
-function loginOf(url: URL): Record<string, string> {
-  const login = [url.username, url.password].map(decoded).join(":");
-  url.username = url.password = "";
-  return login === ":" ? {} : { authorization: `Basic ${Buffer.from(login).toString("base64")}` };
-}
-
 /** `key=value,key=value`, with values encoded as in URLs; null if it has another form. */
 function pairsOf(text: string): Record<string, string> | null {
   const pairs = text.split(",").filter((pair) => pair.trim() !== "");
@@ -117,7 +105,7 @@ function pairsOf(text: string): Record<string, string> | null {
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf("=");
-      return [pair.slice(0, at).trim(), decoded(pair.slice(at + 1).trim())];
+      return [pair.slice(0, at).trim(), decodedText(pair.slice(at + 1).trim())];
     }),
   );
 }
@@ -146,12 +134,4 @@ function resourceOf(env: TraceEnvironment, notes: string[]): Record<string, stri
   }
   const name = env["OTEL_SERVICE_NAME"] ?? given?.["service.name"] ?? "pdoflow";
   return { ...given, "service.name": name };
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text; // a value with a lone %, which older programs accept
-  }
 }

@@ -110,11 +110,35 @@ test("a Pushgateway that refuses, or is away, fails no pool, and its password is
   expect(refused.err).toMatch(/not pushed: .*\/base\/metrics\/job\/pdoflow\/instance\/.* 503 busy/);
   await gateway.requests();
   const away = await cli.run(...once, `http://ann:secret@127.0.0.1:${port}`);
-  expect([away.code, away.err]).toEqual([0, expect.stringContaining("metrics were not pushed")]);
+  expect([away.code, away.err]).toEqual([
+    ...[0, expect.stringMatching(/not pushed: .*: nothing accepts .* Start the Pushgateway, or /)],
+  ]);
   expect(refused.err + away.err).not.toContain("secret");
   const wrong = await cli.run(...once, "ann:secret@host:9091");
-  expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining("expected the URL of a")]);
-  expect(wrong.err).not.toContain("secret");
+  expect([wrong.code, wrong.err]).toEqual([
+    ...[2, expect.stringMatching(/expected the URL of a .*, found "…@host:9091"/)],
+  ]);
+  for (const option of ["--push", "--otlp"]) {
+    const { code, err } = await cli.run("pool", "--once", option, "ftp://ann:se/cr@et@host");
+    expect(code).toBe(2);
+    expect(err).toContain(', found "ftp://…@host"');
+  }
+});
+
+test("a lone % in the password of a Pushgateway is sent as it is", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  const gateway = openGateway();
+  const url = gateway.url.replace("//", "//ann:50%zz@");
+  expect((await cli.run("pool", "--once", "--max-workers", "1", "--push", url)).code).toBe(0);
+  expect((await gateway.requests())[0]?.authorization).toBe(`Basic ${btoa("ann:50%zz")}`);
+});
+
+test("--metrics-entry-points alone would show nothing, and is refused", async () => {
+  using cli = await openCommands(null);
+  const { code, err } = await cli.run("pool", "--once", "--metrics-entry-points", "3");
+  expect(code).toBe(2);
+  expect(err).toContain("--metrics-entry-points: expected --health or --push with it");
 });
 
 /** A Pushgateway that answers with this status, and keeps what was pushed; then it stops. */
@@ -151,13 +175,17 @@ test("/desired answers as depth does, and --health-check as /readyz does", async
   expect((await desired("slots=4")).text).toBe('{"slots":9,"pools":3}\n');
   expect((await desired("provides=mem=8G&slots=4")).text).toBe('{"slots":0,"pools":0}\n');
   expect((await desired("provides=gpu")).text).toBe('{"slots":9,"pools":9}\n');
+  expect((await desired("provides=")).text).toBe('{"slots":0,"pools":0}\n');
+  expect((await cli.run("depth", "--for", "")).out).toBe("0\n");
+  expect((await cli.run("depth")).out).toBe("9\n");
   expect((await desired("slots=0")).status).toBe(400);
   expect((await desired("provides=,")).status).toBe(400);
   const many = Array.from({ length: 25 }, (_, i) => desired(`provides=x${i}`));
   const statuses = (await Promise.all(many)).map(({ status }) => status);
-  expect(statuses.filter((status) => status === 400).length).toBe(8); // 20 are remembered
+  expect(statuses.filter((status) => status === 400).length).toBe(9); // 20 are remembered
   const check = (address: string) => cli.run("pool", "--health-check", address);
-  expect(await check(socket)).toEqual({ code: 0, out: "", err: "pool: ok\n" });
+  for (const address of [socket, `${socket}/livez`, `${socket}/startupz`])
+    expect(await check(address)).toEqual({ code: 0, out: "", err: "pool: ok\n" });
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
   expect((await check(socket)).code).toBe(1);

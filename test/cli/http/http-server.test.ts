@@ -141,6 +141,15 @@ test("a port in use is a clear error", async () => {
 });
 
 test.each([
+  [{ host: "nosuch.invalid", port: 1 }, "that host is not known. Use an address of this machine"],
+  [{ host: "192.0.2.1", port: 1 }, "this machine has no such address. Use one of its own"],
+  [{ path: `/tmp/${"x".repeat(103)}` }, "expected a path of at most 107 bytes, found 108. Choose"],
+])("listening on %p is refused in our words", async (at, reason) => {
+  const error = await HttpServer.listen(at, () => plain(200, "ok")).catch(messageOf);
+  expect(error).toStartWith(`cannot listen on ${formatListenAddress(at)}: ${reason}`);
+});
+
+test.each([
   ["9470", "127.0.0.1:9470"],
   ["0.0.0.0:9470", "0.0.0.0:9470"],
   ["[::1]:80", "[::1]:80"],

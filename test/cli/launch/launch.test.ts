@@ -1,4 +1,6 @@
 // `pdoflow launch` without its engines: test/engines runs it with them.
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "bun:test";
 
 import { openCommands } from "../in-process.ts";
@@ -51,4 +53,102 @@ test("launch ssh accepts no host that would be an option of ssh", async () => {
     code: 2,
     err: expect.stringContaining("expected hosts, or --hosts FILE, found none"),
   });
+});
+
+test.each([
+  ["slurm", '--comment=it\'s "x" \\ #1', '"--comment=it\'s \\"x\\" \\\\ #1"'],
+  ["slurm", "--wckey=#a", '"--wckey=#a"'],
+  ["sge", "-o", "-o"],
+  ["sge", "/a b/$JOB_ID.log", '"/a b/$JOB_ID.log"'],
+])("launch %s writes %j as one word of its script", async (engine, option, written) => {
+  using cli = await openCommands(null);
+  const words = option.startsWith("-") ? [option] : ["-o", option];
+  const { code, out } = await cli.run("launch", engine, "--", ...words);
+  expect(code).toBe(0);
+  expect(out).toContain(` ${written} `);
+});
+
+test.each([
+  ["slurm", "--chdir=/a\nb"],
+  ["sge", "-ac\nx"],
+  ["sge", '-acx="y"'],
+  ["sge", "-acx='y'"],
+])("launch %s refuses %j, which its script cannot have", async (engine, option) => {
+  using cli = await openCommands(null);
+  const { code, out, err } = await cli.run("launch", engine, "--", option);
+  expect({ code, out }).toEqual({ code: 2, out: "" });
+  expect(err).toContain(`can have, found ${JSON.stringify(option)}. With --fill it is passed`);
+});
+
+test("launch sge keeps its time limit beside a request for another resource", async () => {
+  using cli = await openCommands(null);
+  const limit = "\n#$ -l h_rt=1:0:0\n";
+  expect((await cli.run("launch", "sge", "--", "-l", "gpu=1")).out).toContain(limit);
+  expect((await cli.run("launch", "sge", "--", "-l", "gpu=1,h_rt=9")).out).not.toContain(limit);
+});
+
+test.each(["--fill", "--check", "--slots=2"])(
+  "launch %s takes no other script to submit",
+  async (how) => {
+    using cli = await openCommands(null);
+    for (const [engine, program] of [
+      ["slurm", "sbatch"],
+      ["sge", "qsub"],
+    ] as const) {
+      const { code, out, err } = await cli.run("launch", engine, how, "night.sh");
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+      expect(err).toContain(`expected options of ${program} after --, found "night.sh"`);
+    }
+  },
+);
+
+test.each([
+  ["slurm", "--for", "gpu"],
+  ["sge", "--project", "night"],
+  ["ssh", "--for", "gpu"],
+  ["ssh", "--project", "night"],
+  ["ssh", "--max-pools", "2"],
+])("launch %s refuses %s without --fill, where it does nothing", async (engine, option, value) => {
+  using cli = await openCommands(null);
+  const hosts = engine === "ssh" ? ["node1"] : [];
+  const { code, err } = await cli.run("launch", engine, ...hosts, option, value);
+  expect(code).toBe(2);
+  expect(err).toContain(`${option}: expected --fill with it, found none`);
+});
+
+/** A program named ssh that runs the script here, with a home folder for each host. */
+async function withSsh(cli: Awaited<ReturnType<typeof openCommands>>, pool: string) {
+  await cli.write(
+    "bin/ssh",
+    `#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\ncase $2 in
+down*) echo refused >&2; exit 255;; esac
+export HOME='${cli.folder}'/$2; mkdir -p "$HOME"; cd "$HOME"\nexec sh -c "$3"\n`,
+  );
+  await cli.write("bin/pool", `#!/bin/sh\n${pool}\n`);
+  for (const name of ["ssh", "pool"]) chmodSync(join(cli.folder, "bin", name), 0o755);
+  const env = { PATH: `${cli.folder}/bin:${process.env["PATH"]}` };
+  const program = ["--program", join(cli.folder, "bin", "pool")];
+  return (...args: string[]) => cli.runWith({ env }, "launch", "ssh", ...program, ...args);
+}
+
+test("launch ssh asks a host once, however often it is named, and counts all hosts", async () => {
+  using cli = await openCommands(null);
+  const launch = await withSsh(cli, "echo 1.0");
+  await cli.write("hosts", "node1\nnode2\n");
+  expect(await launch("--check", "node1", "node1", "down", "--hosts", "hosts")).toEqual({
+    ...{ code: 71, out: "" },
+    err: expect.stringMatching(
+      /^(ssh: [^\n]*\n){3}pdoflow launch ssh: 1 of 3 hosts failed: down\./,
+    ),
+  });
+});
+
+test("launch ssh refuses a quiet pool, whose log would not show that it has started", async () => {
+  using cli = await openCommands(null);
+  const launch = await withSsh(cli, "exit 0");
+  for (const option of ["-q", "--quiet"]) {
+    expect(await launch("node1", "--", "--once", option)).toMatchObject({
+      ...{ code: 2, err: expect.stringContaining("expected no --quiet: the log of a pool") },
+    });
+  }
 });

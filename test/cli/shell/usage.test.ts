@@ -35,6 +35,17 @@ test.each([
   if (!known) expect(usages[0]).toStartWith(`usage: pdoflow ${args[0]} [options]`);
 });
 
+test.each([
+  [[], "expected sge, slurm or ssh after it, found nothing."],
+  [["--fill"], "expected sge, slurm or ssh after it, found the option --fill."],
+  [["slrm"], 'there is no "launch slrm". Did you mean "slurm"?'],
+])("pdoflow launch %p names the words that can follow", async (args, expected) => {
+  using cli = await openCommands(null);
+  const { code, out, err } = await cli.run("launch", ...args);
+  expect({ code, out }).toEqual({ code: 2, out: "" });
+  expect(err).toStartWith(`pdoflow launch: ${expected}\nusage: pdoflow launch sge `);
+});
+
 test("help is asked for in each of three ways, on stdout, with exit code 0", async () => {
   using cli = await openCommands(null);
   const pages = [
