@@ -8,6 +8,11 @@ import type { PoolState } from "./state.ts";
 /** The state of a pool and its counts since its start. Reading them costs nothing per job. */
 export interface PoolFigures {
   state: PoolState;
+  /**
+   * No heartbeat got through for most of the heartbeat timeout. With `--on-database-lost finish`
+   * its state is still running: so do its jobs.
+   */
+  isSilent: boolean;
   /** It is registered, the database answers, and it claims jobs. */
   isReady: boolean;
   slots: number;
@@ -34,9 +39,11 @@ interface FigureSource extends Pick<
 
 export function figuresOf({ mayClaim, links, session, ...counts }: FigureSource): PoolFigures {
   const { claims, work, side } = links;
+  const isSilent = session?.heartbeat.isSilent ?? false;
   return {
     ...counts,
-    isReady: counts.state === "running" && mayClaim,
+    isSilent,
+    isReady: counts.state === "running" && mayClaim && !isSilent,
     connected: {
       claims: claims.isConnected,
       work: work.isConnected,

@@ -19,6 +19,7 @@ import { ClaimLoop } from "./session/claim-loop.ts";
 import { Meter } from "./session/meter.ts";
 import type { Room } from "./session/claimer.ts";
 import { rescueText, silenceText } from "./session/heartbeat.ts";
+import { LossLog } from "./link/loss-log.ts";
 import { retryUntil } from "./link/retry-until.ts";
 import { Housekeeper } from "./session/housekeeper.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session/session.ts";
@@ -41,6 +42,7 @@ export class Pool {
   readonly #links: Links;
   readonly #summary = emptySummary();
   readonly #meter = new Meter();
+  readonly #losses: LossLog;
   readonly #lifetime: Lifetime;
   readonly #claims: ClaimLoop;
   readonly #runner: Runner;
@@ -70,6 +72,7 @@ export class Pool {
   private constructor(target: Target, options: PoolOptions, open: typeof openLinks) {
     const { log } = options;
     this.#options = options;
+    this.#losses = new LossLog(log);
     this.#stopping.promise.catch(() => {}); // `finished`, perhaps called later, throws it
     this.#workersOfAllPools = options.maxWorkers;
     this.#lifetime = new Lifetime(performance.now(), options);
@@ -279,6 +282,7 @@ export class Pool {
     if (isDraining) this.drain("it was asked to drain");
     if (compatibleSince > schemaVersion()) this.#leaveNewSchema(compatibleSince);
     if (this.#on("answered")) void this.#attempt(() => this.#recover(session));
+    else if (this.#state !== "recovering") this.#losses.answered();
   }
 
   /** A newer pdoflow removes from the schema what this pool uses, once it has ended. */
@@ -296,7 +300,7 @@ export class Pool {
     }
     if (session !== this.#session) return;
     this.#on("recovered");
-    this.#options.log("the database answers again");
+    this.#losses.answered();
     this.#claims.wake();
   }
 
@@ -309,7 +313,7 @@ export class Pool {
     }
     this.#links.claims.reset(); // the same network: their answers may never arrive
     this.#links.work.reset();
-    this.#options.log(silenceText(heartbeatTimeoutMs, onDatabaseLost));
+    this.#losses.away(silenceText(heartbeatTimeoutMs, onDatabaseLost));
     // Takes them from the workers now, and releases them when the database answers again.
     if (onDatabaseLost === "finish") void this.#attempt(() => this.#intake.releaseAll());
   }
@@ -421,7 +425,7 @@ export class Pool {
   #fail(error: unknown): void {
     if (isPoolGone(error)) this.#onLost();
     else if (isWorthAnotherTry(error)) {
-      if (!this.#links.side.isClosed) this.#options.log(`the database: ${messageOf(error)}`);
+      if (!this.#links.side.isClosed) this.#losses.failed(messageOf(error));
     } else {
       this.#stopping.reject(error);
       this.#on("stop");

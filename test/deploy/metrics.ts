@@ -9,7 +9,14 @@ import { Meter } from "../../src/pool/session/meter.ts";
 export const allPoolMetrics = (): Metric[] => [
   ...poolMetrics(
     {
-      ...{ state: "running", isReady: true, slots: 2, busy: 1, attempts: emptySummary() },
+      ...{
+        state: "running",
+        isSilent: false,
+        isReady: true,
+        slots: 2,
+        busy: 1,
+        attempts: emptySummary(),
+      },
       ...{ meter: new Meter(), connected: { claims: true, work: true, side: false } },
       ...{ connectionLosses: 0, beatAgoMs: 5, backlog: { outcomes: 0, bytes: 0 } },
     },

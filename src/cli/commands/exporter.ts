@@ -43,7 +43,7 @@ export class ExporterCommand extends PdoflowCommand {
     const target = await this.withDatabase((db) => Promise.resolve(db.target));
     const say = (line: string) => this.say(`exporter: ${line}`);
     await using collector = new QueueCollector(target, { provides, log: say });
-    await using desired = new DesiredPages(target);
+    await using desired = new DesiredPages(target, say);
     using pages = new ExporterPages(collector, desired);
     const stopped = Promise.withResolvers<void>();
     const offSignals = context.onStopSignal(() => stopped.resolve());

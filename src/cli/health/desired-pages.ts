@@ -1,3 +1,4 @@
+import { isWorthAnotherTry } from "../../db/connection/connect.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { type DesiredSlots, desiredOf, readDesiredSlots } from "../../db/dashboard/desired.ts";
 import { parseResourceList, type Provides } from "../../domain/capabilities.ts";
@@ -27,9 +28,12 @@ export class DesiredPages implements AsyncDisposable {
   readonly #link: Link;
   readonly #known = new Map<string, KnownSlots>();
   readonly #reading = new Map<string, Promise<void>>();
-  #lastError = "";
+  readonly #log: (line: string) => void;
+  /** Why the last question failed, without names of the server; null if it did not. */
+  #trouble: string | null = null;
 
-  constructor(target: Target) {
+  constructor(target: Target, log: (line: string) => void) {
+    this.#log = log;
     this.#link = new Link(target, { deadlineMs: 2 * statementMs });
   }
 
@@ -40,13 +44,14 @@ export class DesiredPages implements AsyncDisposable {
     }
     const asked = query.get("provides");
     const project = query.get("project");
+    if (project?.includes("\0")) return plain(400, "project: expected no NUL character");
     try {
       const provides = asked === null ? null : parseResourceList(asked, "provides");
       const known = await this.#read({ provides, project });
       if (known === "too many") {
         return plain(400, `expected at most ${questionsMax} different questions`);
       }
-      if (known === null) return plain(503, `not known: ${this.#lastError}`);
+      if (known === null) return plain(503, `not known: ${this.#trouble}. The log has the reason`);
       const desired = desiredOf(known, { slots });
       return { status: 200, type: "application/json", body: `${JSON.stringify(desired)}\n` };
     } catch (error) {
@@ -84,8 +89,12 @@ export class DesiredPages implements AsyncDisposable {
     try {
       const desired = await this.#link.ask((db) => readDesiredSlots(db, of, statementMs));
       this.#known.set(key, { ...desired, readAt: performance.now() });
+      this.#trouble = null;
     } catch (error) {
-      this.#lastError = messageOf(error);
+      // The text can name a host, a role or a folder, and anybody may read the page.
+      if (this.#trouble === null) this.#log(`/desired cannot be answered: ${messageOf(error)}`);
+      const isAway = isWorthAnotherTry(error);
+      this.#trouble = isAway ? "the database does not answer" : "the database refuses the question";
     } finally {
       this.#reading.delete(key);
     }

@@ -62,7 +62,8 @@ export class HealthReports implements AsyncDisposable {
   /** The pool is registered. */
   opened(observed: ObservedPool, target: Target): void {
     this.#observed = observed;
-    if (this.#pages) this.#pages.opened(observed, (this.#desired = new DesiredPages(target)));
+    if (this.#pages)
+      this.#pages.opened(observed, (this.#desired = new DesiredPages(target, this.#options.say)));
     this.#manager?.ready(() => statusOf(observed));
   }
 
@@ -93,9 +94,10 @@ function managerOf(service: ServiceEnvironment, say: (line: string) => void) {
 }
 
 function statusOf({ pool }: ObservedPool): string {
-  const { state, slots, busy, attempts } = pool.figures;
+  const { isSilent, state, slots, busy, attempts } = pool.figures;
+  const what = isSilent && state === "running" ? "the database does not answer" : state;
   return (
-    `${state}: ${busy} of ${pluralize(slots, "worker")} busy, ${attempts.done} done, ` +
+    `${what}: ${busy} of ${pluralize(slots, "worker")} busy, ${attempts.done} done, ` +
     `${attempts.failed} failed`
   );
 }

@@ -48,8 +48,9 @@ export class PoolPages implements Disposable {
 
   #whyNotReady(): string | null {
     if (!this.#observed) return whyNotReady.starting;
-    const { isReady, state } = this.#observed.pool.figures;
-    return isReady ? null : whyNotReady[state];
+    const { isReady, isSilent, state } = this.#observed.pool.figures;
+    if (isReady) return null;
+    return isSilent && state === "running" ? "the database does not answer" : whyNotReady[state];
   }
 
   #metrics(request: HttpRequest): HttpReply {

@@ -106,6 +106,15 @@ export class Heartbeat {
     return this.#lastSentAt;
   }
 
+  /** Whether no heartbeat got through for most of the heartbeat timeout. */
+  get isSilent(): boolean {
+    return performance.now() >= this.#silentAt;
+  }
+
+  get #silentAt(): number {
+    return this.#lastSentAt + this.#heartbeatTimeoutMs * silentAfter;
+  }
+
   get hasReportedWaiting(): boolean {
     return this.#hasReportedWaiting;
   }
@@ -235,7 +244,7 @@ export class Heartbeat {
 
   #watchSilence(): void {
     clearTimeout(this.#silenceTimer);
-    const leftMs = this.#lastSentAt + this.#heartbeatTimeoutMs * silentAfter - performance.now();
+    const leftMs = this.#silentAt - performance.now();
     this.#silenceTimer = setTimeout(() => this.#listener.onSilence(), Math.max(leftMs, 0));
   }
 }

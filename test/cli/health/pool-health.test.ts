@@ -219,6 +219,51 @@ test("without a database a pool is alive and not ready, and says why", async () 
   expect(await pool.exited).toBe(0);
 });
 
+test("a pool that lets its jobs finish without a database is not ready, and says so", async () => {
+  await using db = await freshDatabase();
+  await using proxy = await openProxy(db.url);
+  using cli = await openCommands({ url: proxy.url });
+  const socket = join(cli.folder, "health");
+  const lost = ["--heartbeat-timeout", "2s", "--on-database-lost", "finish"];
+  const pool = cli.start("pool", "--max-workers", "1", "--health", socket, ...lost);
+  await untilStatus(socket, "/readyz", 200);
+  proxy.freeze();
+  const { text } = await untilStatus(socket, "/readyz", 503);
+  expect(text).toBe("the database does not answer\n");
+  expect(valuesOf((await ask(socket, "/metrics")).text).get("pdoflow_pool_ready")).toBe(0);
+  proxy.thaw();
+  await said(pool, "pool: the database answers again");
+  await untilStatus(socket, "/readyz", 200);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+});
+
+test("while the database is away, a pool logs each error once, and shows no name of the server", async () => {
+  await using db = await freshDatabase();
+  const proxy = await openProxy(db.url);
+  using cli = await openCommands({ url: proxy.url });
+  const socket = join(cli.folder, "health");
+  const pool = cli.start(
+    ...["pool", "--max-workers", "1", "--health", socket, "--heartbeat-timeout", "2s"],
+  );
+  await untilStatus(socket, "/readyz", 200);
+  await proxy[Symbol.asyncDispose]();
+  await untilStatus(socket, "/readyz", 503);
+  const asked = await ask(socket, "/desired");
+  expect(asked).toEqual({
+    ...{ status: 503, text: "not known: the database does not answer. The log has the reason\n" },
+  });
+  expect((await ask(socket, "/desired?project=%00")).status).toBe(400);
+  pool.kill("SIGTERM");
+  pool.kill("SIGTERM");
+  await pool.exited;
+  const log = await new Response(pool.stderr).text();
+  expect(log).toContain("pool: /desired cannot be answered: ");
+  const errors = log.split("\n").filter((line) => line.startsWith("pool: the database: "));
+  expect(errors.length).toBeGreaterThan(0);
+  expect(errors).toEqual([...new Set(errors)]);
+});
+
 test("a draining pool is alive and not ready", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
