@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 import { exitCodes, InvalidInput, messageOf, PdoflowError } from "../../domain/errors.ts";
-import { type HostTask, type RemotePool, remoteScript } from "./remote-script.ts";
+import { answerMark, type HostTask, type RemotePool, remoteScript } from "./remote-script.ts";
 
 export class SshMissing extends PdoflowError {
   override readonly name = "SshMissing";
@@ -100,7 +100,8 @@ export class Hosts {
       child.stderr.text(),
       child.exited,
     ]);
-    const [, state, text = ""] = /^(started|there|free|ok|failed)\b ?([^]*)/m.exec(out) ?? [];
+    const [, said] = out.split(answerMark, 2);
+    const [, state, text = ""] = /^(started|there|free|ok|failed)\b ?([^]*)/.exec(said ?? "") ?? [];
     if (code !== 0 || state === undefined) {
       return { host, state: "failed", text: `${out}${err}`.trim() || `ssh exited with ${code}` };
     }

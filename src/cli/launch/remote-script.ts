@@ -16,9 +16,12 @@ export interface RemotePool {
   url: string | null;
 }
 
+/** Begins the answer of a script. A shell may print text before it, from its start files. */
+export const answerMark = "pdoflow answers: ";
+
 /**
  * A script for a POSIX shell, to be sent to its stdin: so nothing of it is in a list of arguments.
- * It prints one line, which begins with `started`, `there`, `free`, `ok` or `failed`.
+ * It prints {@link answerMark}, one of `started`, `there`, `free`, `ok` or `failed`, and a text.
  *
  * A pool holds a lock while it runs, so the shell knows whether the last one still does. `flock -o`
  * keeps the lock from the children of jobs.
@@ -34,7 +37,8 @@ root=${shellWord(root ?? ".")}
 state=\${XDG_STATE_HOME:-"$HOME/.local/state"}/pdoflow
 log=$state/${name}.log
 lock=$state/${name}.lock
-fail() { echo "failed $1"; exit 0; }
+answer() { echo "${answerMark}$*"; exit 0; }
+fail() { answer failed "$1"; }
 for needed in flock setsid "$program"; do
   command -v "$needed" >/dev/null || fail "expected the program $needed, found none on the PATH"
 done
@@ -47,19 +51,19 @@ main
 }
 
 const tasks: Readonly<Record<HostTask, (words: string) => string>> = {
-  status: () => `flock -n "$lock" true && echo free || echo there`,
+  status: () => `flock -n "$lock" true && answer free || answer there`,
   check: () => `
 said=$("$program" pools 2>&1 >/dev/null) || fail "$said"
-echo "ok $("$program" --version)"`,
+answer ok "$("$program" --version)"`,
   start: (words) => `
-flock -n "$lock" true || { echo there; exit 0; }
+flock -n "$lock" true || answer there
 : >>"$log"
 before=$(wc -c <"$log")
 setsid flock -n -o "$lock" ${words} </dev/null >>"$log" 2>&1 &
 for i in $(seq 300); do
   said=$(tail -c "+$((before + 1))" "$log")
   case $said in
-    *'pool: '*' root '*) echo "started $log"; exit 0 ;;
+    *'pool: '[1-9]*' worker'*', root '*) answer started "$log" ;;
   esac
   kill -0 $! 2>/dev/null || fail "$said"
   sleep 0.1

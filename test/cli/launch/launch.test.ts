@@ -121,7 +121,7 @@ async function withSsh(cli: Awaited<ReturnType<typeof openCommands>>, pool: stri
   await cli.write(
     "bin/ssh",
     `#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\ncase $2 in
-down*) echo refused >&2; exit 255;; esac
+down*) echo refused >&2; exit 255;;\nnoisy*) printf 'free disk: 10G\\n\\nok';; esac
 export HOME='${cli.folder}'/$2; mkdir -p "$HOME"; cd "$HOME"\nexec sh -c "$3"\n`,
   );
   await cli.write("bin/pool", `#!/bin/sh\n${pool}\n`);
@@ -140,6 +140,26 @@ test("launch ssh asks a host once, however often it is named, and counts all hos
     err: expect.stringMatching(
       /^(ssh: [^\n]*\n){3}pdoflow launch ssh: 1 of 3 hosts failed: down\./,
     ),
+  });
+});
+
+test("launch ssh takes no text of a start file for the answer of a host", async () => {
+  using cli = await openCommands(null);
+  const launch = await withSsh(cli, 'echo "no server" >&2; exit 3');
+  expect(await launch("--check", "noisy")).toMatchObject({
+    ...{ code: 71, err: expect.stringContaining("ssh: noisy: failed: no server\n") },
+  });
+});
+
+test("launch ssh takes a pool for started by its own words only", async () => {
+  using cli = await openCommands(null);
+  const launch = await withSsh(cli, 'echo "pdoflow pool: expected the root of it" >&2; exit 2');
+  const { code, err } = await launch("node1");
+  expect(code).toBe(71);
+  expect(err).toStartWith("ssh: node1: failed: pdoflow pool: expected the root of it\n");
+  const ready = await withSsh(cli, 'echo "pool: 2 workers, root /a, any project"');
+  expect(await ready("node1")).toEqual({
+    ...{ code: 0, out: "", err: expect.stringMatching(/^ssh: node1: started, log .*\.log\n$/) },
   });
 });
 
