@@ -24,6 +24,19 @@ begin
   end if;
 end $$;
 
+-- Wakes waiting pools for p_jobs jobs of these postings that p_pool has released. It is not woken
+-- for its own sake: it cannot run them, or knows of them.
+create function pdoflow.wake_others(p_pool bigint, p_postings bigint[], p_jobs bigint)
+returns void language plpgsql set jit = off set enable_seqscan = off as $$
+begin
+  if exists (select from pdoflow.pool
+             where state in ('up', 'draining') and listens and id <> p_pool) then
+    perform pg_notify('pdoflow.posted', coalesce((
+      select concat_ws(' ', id, p_jobs, route_id) from pdoflow.posting
+      where id = p_postings[1] and cardinality(p_postings) = 1), ''));
+  end if;
+end $$;
+
 -- Notifies the waiters of postings that these have ended, 400 in a notification, because it has
 -- less than 8,000 bytes, and each of them costs as much as recording an outcome.
 create function pdoflow.notify_ended(p_postings bigint[]) returns void language plpgsql as $$

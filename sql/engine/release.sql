@@ -72,7 +72,7 @@ end $$;
 
 -- Releases the unfinished jobs of leases of p_pool, except for the ranges p_keep_*, which stay
 -- leased. Jobs without an outcome return to the queue with their attempt unused, and leases of
--- which nothing is kept end (L3). Returns the number of released jobs.
+-- which nothing is kept end (L3). Wakes other pools. Returns the number of released jobs.
 --   p_lost   1 if the pool was lost while it had them, else 0 (Y3)
 create function pdoflow.release(
   p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
@@ -110,6 +110,8 @@ begin
            coalesce(sum(size) filter (where state = 'cancelled'), 0)
     from island group by posting_id)
   select coalesce(sum(size), 0) as jobs,
+         (sum(size) filter (where state = 'open'))::bigint as open_jobs,
+         array_agg(distinct posting_id) filter (where state = 'open') as open_postings,
          array_agg(posting_id) filter (where state = 'cancelled') as postings,
          array_agg(first_seq) filter (where state = 'cancelled') as firsts,
          array_agg(end_seq) filter (where state = 'cancelled') as ends,
@@ -139,6 +141,9 @@ begin
           and r.first_seq < k.end_seq and k.first_seq < r.end_seq
     group by k.lease_id) k on k.lease_id = h.id
   where l.id = h.id;
+  if v_back.open_jobs > 0 then
+    perform pdoflow.wake_others(p_pool, v_back.open_postings, v_back.open_jobs);
+  end if;
   return v_back.jobs;
 end $$;
 

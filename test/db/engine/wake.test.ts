@@ -3,7 +3,18 @@ import { expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { sendHeartbeat, markListening } from "../../../src/db/engine/pools.ts";
-import { newPool, postJobs, queueOfFile, rescue, silence } from "../engine.ts";
+import {
+  hold,
+  leased,
+  newPool,
+  nth,
+  postJobs,
+  putBack,
+  queueOfFile,
+  rescue,
+  silence,
+  silentPool,
+} from "../engine.ts";
 
 const freshQueue = queueOfFile();
 
@@ -53,4 +64,30 @@ test("O5: a pool that is lost does not count", async () => {
   await silence(db, pool);
   await rescue(db);
   expect(await heard(db, () => postJobs(db, 1))).toEqual([]);
+});
+
+test("O5: released jobs wake the other pools that wait, not the one that released them", async () => {
+  await using db = await freshQueue();
+  const { pool, jobs } = await leased(db, 3);
+  await markListening(db, pool);
+  expect(await heard(db, () => putBack(db, pool, jobs, [nth(jobs, 0), nth(jobs, 1)]))).toEqual([]);
+  await markListening(db, await newPool(db));
+  expect(await heard(db, () => putBack(db, pool, jobs))).toEqual([
+    expect.stringMatching(/^1 2 \d+$/),
+  ]);
+});
+
+test("O5: released jobs of a paused posting wake no pool", async () => {
+  await using db = await freshQueue();
+  const { pool, jobs } = await leased(db, 3);
+  await markListening(db, await newPool(db));
+  await hold(db, 1);
+  expect(await heard(db, () => putBack(db, pool, jobs))).toEqual([]);
+});
+
+test("O5: the jobs of a lost pool wake the pools that wait", async () => {
+  await using db = await freshQueue();
+  await silentPool(db, 3);
+  await markListening(db, await newPool(db));
+  expect(await heard(db, () => rescue(db))).toEqual([expect.stringMatching(/^1 3 \d+$/)]);
 });
