@@ -3,10 +3,11 @@
 -- Declares one pool lost if its last heartbeat is older than its heartbeat timeout, and puts its
 -- jobs back into the queue. Recorded outcomes stay. Jobs that the pool reported as running have
 -- used their attempt, because a job that kills its pool must not do so forever; all others have
--- not. Each pool calls this until it returns nothing. If several do so at once, only one of them
--- rescues a given pool. A transaction rescues only one pool: leases come before postings in the
--- order of locks, and the leases of a second pool would be locked after the postings of the first.
--- With p_routes, only rescues a pool whose jobs all have these routes.
+-- not. Nor has any job of a run (R2), because only a person resumes it. Each pool calls this until
+-- it returns nothing. If several do so at once, only one of them rescues a given pool. A
+-- transaction rescues only one pool: leases come before postings in the order of locks, and the
+-- leases of a second pool would be locked after the postings of the first. With p_routes, only
+-- rescues a pool whose jobs all have these routes.
 create function pdoflow.rescue(p_routes integer[] default null)
 returns table (pool bigint, host text, jobs integer, failed integer) language plpgsql as $$
 #variable_conflict use_column
@@ -43,9 +44,9 @@ begin
 end $$;
 
 -- Records a failed attempt for each job that a lost pool ran: the jobs that it had reported (O2),
--- and the job of a lease that was reduced to one job after two pools were lost with it (Y3). Each
--- has ended at the pool's last heartbeat, as far as anybody knows. Returns the number of jobs, and
--- how many of them have failed for good.
+-- except for those of a run, and the job of a lease that was reduced to one job after two pools
+-- were lost with it (Y3). Each has ended at the pool's last heartbeat, as far as anybody knows.
+-- Returns the number of jobs, and how many of them have failed for good.
 create function pdoflow.record_lost(
   p_pool bigint, p_running jsonb, p_heartbeat_at timestamptz, p_message text,
   out jobs integer, out failed integer
@@ -83,6 +84,8 @@ begin
           on j.posting = r.posting_id and j.attempt = r.attempt
          and r.first_seq <= j.seq and j.seq < r.end_seq
       where l.pool_id = p_pool and l.active
+        and not exists (select from pdoflow.posting q join pdoflow.route t on t.id = q.route_id
+                        where q.id = r.posting_id and t.run <> '')
       union all
       select l.id, l.posting_ids[1], l.first_seqs[1], l.attempts[1], 0
       from pdoflow.lease l

@@ -119,6 +119,24 @@ describe("the jobs of a rescued pool", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
+  test("R2: those of a run have used no attempt, because only a person goes on with it", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 2, { maxAttempts: 1, run: "this-run" });
+    const [route] = await db.sql<{ id: number }[]>`select id from pdoflow.route`;
+    const routes = [route?.id ?? 0];
+    for (const lost of [1, 2, 3]) {
+      const by = lost === 1 ? pool : await newPool(db);
+      const jobs = jobsOf(await take(db, by, { routes }));
+      await reportRunning(db, by, jobs);
+      await silence(db, by);
+      const failed = lost < 3 ? 0 : 1; // Y3: alone with each of three pools, it has killed them
+      expect(await rescue(db)).toMatchObject([{ jobs: lost < 3 ? 2 : 1, failed }]);
+    }
+    expect(await outcomesOf(db)).toMatchObject([{ attempt: 1, error: "PoolLost" }]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
   test("jobs have ended with the last heartbeat, and took the time that it reported", async () => {
     await using db = await freshQueue();
     const { jobs } = await silentPool(db, 2);
