@@ -7,15 +7,10 @@ import { type Beat, isPoolGone } from "../db/engine/pools.ts";
 import { alone } from "../domain/crowd.ts";
 import { deferred } from "../domain/node-20.ts";
 import { messageOf } from "../domain/errors.ts";
-import { Children } from "./children.ts";
 import { FailureWatch } from "./failure-watch.ts";
-import { Intake } from "./intake.ts";
 import { Lifetime } from "./lifetime.ts";
 import { emptySummary, type PoolOptions, type PoolSummary } from "./options.ts";
-import { Results } from "./results.ts";
-import type { JobSupply, Runner } from "./run/runner.ts";
 import { NoWorkers, type StartFailure, startFailed } from "./run/worker-starts.ts";
-import { ClaimLoop } from "./session/claim-loop.ts";
 import { Meter } from "./session/meter.ts";
 import type { Room } from "./session/claimer.ts";
 import { rescueText, silenceText } from "./session/heartbeat.ts";
@@ -24,9 +19,8 @@ import { retryUntil } from "./link/retry-until.ts";
 import { Housekeeper } from "./session/housekeeper.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session/session.ts";
 import { figuresOf, type PoolFigures, workReports } from "./figures.ts";
-import { jobSupply } from "./job-supply.ts";
+import { connectStages, type Stages } from "./stages.ts";
 import { next, type PoolEvent, type PoolState } from "./state.ts";
-import { UpstreamResults } from "./upstream-results.ts";
 import type { JobRun } from "./wire/leased-job.ts";
 
 const checkEveryMs = 1_000;
@@ -34,7 +28,7 @@ const checkEveryMs = 1_000;
 /**
  * One pool, a pipeline of four stages: `ClaimLoop` leases jobs, `Intake` admits those of them that
  * may run, a `Runner` runs them, and `Results` passes their outcomes to the recorder of the
- * session. This class connects the stages and acts on changes of the pool's state (state.ts).
+ * session (stages.ts). This class acts on changes of the pool's state (state.ts).
  * Everything that must survive a pool is in the database.
  */
 export class Pool {
@@ -44,11 +38,8 @@ export class Pool {
   readonly #meter = new Meter();
   readonly #losses: LossLog;
   readonly #lifetime: Lifetime;
-  readonly #claims: ClaimLoop;
-  readonly #runner: Runner;
-  readonly #results: Results;
+  readonly #stages: Stages;
   readonly #failureWatch: FailureWatch;
-  readonly #intake: Intake;
   #state: PoolState = "starting";
   /** Null while the pool has no row: it is starting, or lost. */
   #session: Session | null = null;
@@ -86,46 +77,23 @@ export class Pool {
       log(`posting ${id} was stopped: ${reason}; see why: pdoflow failures ${id}`);
       this.#check();
     }));
-    const context = {
-      meter: this.#meter,
+    this.#stages = connectStages({
+      ...{ links: this.#links, options, summary: this.#summary, meter: this.#meter },
+      failureWatch,
       state: () => this.#state,
       session: () => this.#session,
+      mayClaim: () => this.#state === "running" && this.#mayClaim,
+      room: () => this.#room,
+      crowd: () => this.#crowd,
+      hasPeers: () => this.#workersOfAllPools > options.maxWorkers,
       attempt: this.#attempt,
-      onRecorded: (run: JobRun) => this.#onRecorded(run),
-      onInterrupted: (run: JobRun) => this.#release(run),
-    };
-    const children = new Children(this.#links, () => this.#session);
-    this.#results = new Results({ ...context, children }, options, this.#summary, failureWatch);
-    const upstreams = new UpstreamResults(this.#links, () => this.#session);
-    this.#runner = options.makeRunner({
-      attempts: this.#results,
-      supply: this.#supply(),
-      readResults: (job, first) => upstreams.read(job, first),
-      post: (job, call, isRunning) => children.post(job, call, isRunning),
+      onJobs: () => this.#lifetime.busy(performance.now()),
+      onRecorded: (run) => this.#onRecorded(run),
+      onInterrupted: (run) => this.#release(run),
       onStartFailed: (failure) => this.#onStartFailed(failure),
+      onNothingLeft: () => this.#on("stop"),
+      onError: (error) => this.#fail(error),
     });
-    this.#intake = new Intake(
-      context,
-      { links: this.#links, options, runner: this.#runner },
-      this.#summary,
-    );
-    this.#claims = new ClaimLoop(
-      {
-        session: () => (this.#state === "running" && this.#mayClaim ? this.#session : null),
-        room: () => this.#room,
-        crowd: () => this.#crowd,
-        isQuiet: () => this.#runner.isIdle && this.#session?.recorder.isIdle === true,
-        onNews: () => options.codeWatch.begin(),
-        onJobs: async (session, runs, unread) => {
-          this.#lifetime.busy(performance.now());
-          await this.#intake.add(session, runs, unread);
-        },
-        onNothingLeft: () => this.#on("stop"),
-        onClaimed: (found, ms) => this.#meter.claimed(found, ms),
-        onError: (error) => this.#fail(error),
-      },
-      { isOnce: () => options.once },
-    );
   }
 
   /**
@@ -162,7 +130,7 @@ export class Pool {
 
   /** Its attempts by state, and the number of its workers that have a job. */
   get activity(): PoolSummary & { busy: number } {
-    return { ...this.#summary, busy: this.#runner.busy };
+    return { ...this.#summary, busy: this.#stages.runner.busy };
   }
 
   /** Its state and its counts, for a health port. */
@@ -170,7 +138,7 @@ export class Pool {
     return figuresOf({
       ...{ state: this.#state, mayClaim: this.#mayClaim, slots: this.#options.maxWorkers },
       ...{ links: this.#links, session: this.#session, meter: this.#meter },
-      ...{ busy: this.#runner.busy, attempts: this.#summary },
+      ...{ busy: this.#stages.runner.busy, attempts: this.#summary },
     });
   }
 
@@ -188,21 +156,21 @@ export class Pool {
     if (graceMs !== null) this.#graceTimer = setTimeout(() => this.kill(), graceMs);
     void this.#attempt(async () => await this.#session?.markDraining());
     void this.#attempt(async () => {
-      await this.#intake.releaseAll();
+      await this.#stages.intake.releaseAll();
       this.#stopIfDrained();
     });
   }
 
   /** Stops now: kills the workers, and releases their jobs with the attempt unused. */
   kill(): void {
-    void this.#runner.stop();
+    void this.#stages.runner.stop();
     this.#killed.resolve();
     this.#on("stop");
   }
 
   /** This process has received a stop signal, and its jobs perhaps too. Call it before `drain`. */
   signalled(): void {
-    this.#results.interruption.signalled(performance.now());
+    this.#stages.results.interruption.signalled(performance.now());
   }
 
   /**
@@ -210,13 +178,13 @@ export class Pool {
    * attempt is not used either.
    */
   end(): void {
-    this.#ending = this.#runner.stop({ isGraceful: true });
+    this.#ending = this.#stages.runner.stop({ isGraceful: true });
     this.#on("stop");
   }
 
   /** The end of the output so far of running jobs of these postings. */
   output(postings: readonly number[]): LiveOutput[] {
-    return this.#runner.output(postings);
+    return this.#stages.runner.output(postings);
   }
 
   /** Ends without another claim: the caller knows that no job is left. Outcomes are recorded. */
@@ -226,7 +194,7 @@ export class Pool {
 
   /** Claims now: `once` may have changed. */
   wake(): void {
-    this.#claims.wake();
+    this.#stages.claims.wake();
   }
 
   /** Moves to the next state. Returns whether the state has changed. */
@@ -238,11 +206,11 @@ export class Pool {
   }
 
   async #close(): Promise<void> {
-    this.#claims.stop();
+    this.#stages.claims.stop();
     clearInterval(this.#checkTimer);
     clearTimeout(this.#graceTimer);
     await this.#session?.heartbeat.stop();
-    await this.#runner.stop();
+    await this.#stages.runner.stop();
     await this.#housekeeper.stop();
     await closeLinks(this.#links);
     this.#on("closed");
@@ -252,9 +220,12 @@ export class Pool {
     const { log } = this.#options;
     const row = { ...this.#options, slots: this.#options.maxWorkers };
     const session: Session = await Session.open(this.#links, row, {
-      ...{ meter: this.#meter, outcomes: this.#results, log },
-      ...workReports(this.#runner, this.#options.provides),
-      ...{ running: () => this.#intake.running, isWaiting: () => this.#claims.isWaiting },
+      ...{ meter: this.#meter, outcomes: this.#stages.results, log },
+      ...workReports(this.#stages.runner, this.#options.provides),
+      ...{
+        running: () => this.#stages.intake.running,
+        isWaiting: () => this.#stages.claims.isWaiting,
+      },
       pollPrune: () => this.#housekeeper.poll(),
       onBeat: (beat) => this.#onBeat(session, beat),
       ...{ onLost: () => this.#onLost(), onSilence: () => this.#onSilence() },
@@ -263,7 +234,8 @@ export class Pool {
         this.#meter.rescues++;
         log(rescueText(lost));
       },
-      onWritten: (ids) => this.#claims.free(ids.filter((id) => !this.#runner.isWaiting(id))),
+      onWritten: (ids) =>
+        this.#stages.claims.free(ids.filter((id) => !this.#stages.runner.isWaiting(id))),
       onError: (error) => this.#fail(error),
       isCurrent: (each) => each === this.#session,
     });
@@ -272,7 +244,7 @@ export class Pool {
     this.#on("opened");
     await session.heartbeat.start();
     this.#mayClaim = true;
-    this.#claims.wake();
+    this.#stages.claims.wake();
   }
 
   #onBeat(session: Session, beat: Beat): void {
@@ -301,7 +273,7 @@ export class Pool {
     if (session !== this.#session) return;
     this.#on("recovered");
     this.#losses.answered();
-    this.#claims.wake();
+    this.#stages.claims.wake();
   }
 
   /** Rule 10: its jobs may be rescued at any moment, so its workers stop, unless told to finish. */
@@ -309,13 +281,13 @@ export class Pool {
     const { onDatabaseLost, heartbeatTimeoutMs } = this.#options;
     if (onDatabaseLost === "stop") {
       this.#on("silence");
-      this.#runner.abandon();
+      this.#stages.runner.abandon();
     }
     this.#links.claims.reset(); // the same network: their answers may never arrive
     this.#links.work.reset();
     this.#losses.away(silenceText(heartbeatTimeoutMs, onDatabaseLost));
     // Takes them from the workers now, and releases them when the database answers again.
-    if (onDatabaseLost === "finish") void this.#attempt(() => this.#intake.releaseAll());
+    if (onDatabaseLost === "finish") void this.#attempt(() => this.#stages.intake.releaseAll());
   }
 
   /** Another server has the database now, perhaps without its newest postings (Session.moved). */
@@ -327,8 +299,8 @@ export class Pool {
     this.#options.policy?.forget();
     this.#options.log("the database has failed over to another server: releasing waiting jobs");
     void this.#attempt(async () => {
-      await this.#intake.releaseAll();
-      this.#claims.wake();
+      await this.#stages.intake.releaseAll();
+      this.#stages.claims.wake();
     });
   }
 
@@ -336,7 +308,7 @@ export class Pool {
     const lost = this.#session;
     if (!lost || !this.#on("lost")) return;
     this.#session = null;
-    this.#runner.abandon();
+    this.#stages.runner.abandon();
     this.#options.log(`this pool was declared lost; continuing as a new one`);
     this.#reopening = this.#attempt(async () => {
       await lost.abandon();
@@ -355,21 +327,21 @@ export class Pool {
   }
 
   #onRecorded(run: JobRun): void {
-    this.#intake.ended(run);
+    this.#stages.intake.ended(run);
     this.#stopIfDrained();
   }
 
   /** Releases jobs whose attempts have ended by a stop signal. */
   #release(run: JobRun): void {
-    this.#intake.ended(run);
+    this.#stages.intake.ended(run);
     void this.#attempt(async () => {
-      await this.#intake.release([run]);
+      await this.#stages.intake.release([run]);
       this.#stopIfDrained();
     });
   }
 
   #stopIfDrained(): void {
-    if (this.#state === "draining" && this.#runner.isIdle) this.#on("drained");
+    if (this.#state === "draining" && this.#stages.runner.isIdle) this.#on("drained");
   }
 
   #onNotify(channel: string, payload: string): void {
@@ -377,7 +349,7 @@ export class Pool {
     else if (channel.endsWith(".settle")) {
       const ended = payload.split(" ").map(Number);
       void this.#attempt(async () => await this.#session?.settler.settle(ended));
-    } else this.#claims.notify(payload);
+    } else this.#stages.claims.notify(payload);
   }
 
   /** A posting or this pool was changed: perhaps paused, cancelled or drained. */
@@ -387,35 +359,26 @@ export class Pool {
   }
 
   #tick(): void {
-    const why = this.#lifetime.over(performance.now(), this.#runner.isIdle);
+    const why = this.#lifetime.over(performance.now(), this.#stages.runner.isIdle);
     if (why !== null) this.drain(why);
     this.#check();
   }
 
   #check(): void {
     void this.#attempt(async () => {
-      await this.#intake.check();
-      this.#claims.next();
+      await this.#stages.intake.check();
+      this.#stages.claims.next();
     });
   }
 
   get #room(): Room {
-    const { idle, backlog, bytes, resources } = this.#runner;
+    const { idle, backlog, bytes, resources } = this.#stages.runner;
     return {
       ...{ resources, idle, backlog, bytes },
       workers: this.#options.maxWorkers,
       workersOfAllPools: this.#workersOfAllPools,
       leftMs: this.#lifetime.leftMs(performance.now()),
     };
-  }
-
-  #supply(): JobSupply {
-    return jobSupply({
-      session: () => this.#session,
-      claims: () => this.#claims,
-      hasPeers: () => this.#workersOfAllPools > this.#options.maxWorkers,
-      onReturned: (runs, cause) => void this.#attempt(() => this.#intake.returned(runs, cause)),
-    });
   }
 
   readonly #attempt = (work: () => Promise<void>): Promise<void> =>
