@@ -33,6 +33,10 @@ export function requestFailure(error: unknown, { server, answerMs }: Asked): str
   }
   const code = error instanceof Error && "code" in error ? String(error.code) : null;
   if (code === null) return messageOf(error); // our own: the request was given up
+  if (code === "CERT_HAS_EXPIRED") return "its certificate has expired. Renew it.";
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return "its certificate is for another host. Write the host as the certificate does.";
+  }
   if (/CERT|SIGNATURE/.test(code)) {
     return `its certificate is not trusted (${code}). Add its authority to NODE_EXTRA_CA_CERTS.`;
   }
