@@ -163,9 +163,12 @@ export class LaunchSshCommand extends PdoflowCommand {
   /** The address for the hosts; null for their own. */
   #url(): string | null {
     if (!this.sendUrl) return null;
-    const url = this.database ?? this.context.env["PDOFLOW_DATABASE_URL"];
-    if (url !== undefined) return url;
-    throw new InvalidInput("--send-url", ["expected --database or PDOFLOW_DATABASE_URL"]);
+    const url = this.database ?? this.context.env["PDOFLOW_DATABASE_URL"] ?? "";
+    if (url !== "") return url;
+    throw new InvalidInput("--send-url", [
+      "expected an address in --database or PDOFLOW_DATABASE_URL, found none. Settings of other " +
+        "variables and of files are not sent",
+    ]);
   }
 
   readonly #say = ({ host, state, text }: HostAnswer): void => {

@@ -163,6 +163,14 @@ test("launch ssh takes a pool for started by its own words only", async () => {
   });
 });
 
+test("launch ssh sends no empty address, with which hosts would use a server of their own", async () => {
+  using cli = await openCommands(null);
+  const launch = await withSsh(cli, "echo 1.0");
+  expect(await launch("node1", "--check", "--send-url", "--database", "")).toMatchObject({
+    ...{ code: 2, err: expect.stringContaining("expected an address in --database or ") },
+  });
+});
+
 test("launch ssh refuses a quiet pool, whose log would not show that it has started", async () => {
   using cli = await openCommands(null);
   const launch = await withSsh(cli, "exit 0");
