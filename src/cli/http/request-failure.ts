@@ -29,7 +29,8 @@ interface Asked {
 /** Why a request got no answer, and what to do. */
 export function requestFailure(error: unknown, { server, answerMs }: Asked): string {
   if (error instanceof Error && error.name === "TimeoutError") {
-    return `no whole answer within ${answerMs / 1_000} s. Is a firewall in between?`;
+    const late = `no whole answer within ${answerMs / 1_000} s`;
+    return `${late}. Check whether it hangs, or a firewall is in between.`;
   }
   const code = error instanceof Error && "code" in error ? String(error.code) : null;
   if (code === null) return messageOf(error); // our own: the request was given up

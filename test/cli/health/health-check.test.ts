@@ -50,7 +50,7 @@ test("a health check of a server that hangs ends, and says so", async () => {
   const { code, line } = await checkHealth(`${server.port}`, "--health-check", 50);
   expect(code).toBe(1);
   expect(line).toBe(
-    `cannot ask 127.0.0.1:${server.port}: no whole answer within 0.05 s. Is a firewall in between?`,
+    `cannot ask 127.0.0.1:${server.port}: no whole answer within 0.05 s. Check whether it hangs, or a firewall is in between.`,
   );
 });
 

@@ -20,7 +20,7 @@ test.each([
 
 test("a timeout has its time, and an error of ours its own text", () => {
   expect(failure(new DOMException("", "TimeoutError"))).toBe(
-    "no whole answer within 3 s. Is a firewall in between?",
+    "no whole answer within 3 s. Check whether it hangs, or a firewall is in between.",
   );
   expect(failure(new Error("the pool has ended"))).toBe("the pool has ended");
 });
