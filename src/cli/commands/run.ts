@@ -225,6 +225,7 @@ export class RunCommand extends PostingCommand {
       isOrdered: keepOrder,
       isLineBuffered: lineBuffer && isCommand && !this.json,
       showsProgress: progress,
+      mayStartLater: this.runAt !== undefined || this.resume !== undefined,
       // By default a command sees the environment of the shell it was typed in.
       handsOn: parseEnv(this.env ?? (isCommand ? "*" : "")),
     };

@@ -1,6 +1,7 @@
 import type { Db } from "../../db/connection/connect.ts";
 import { cancelPostings, findStopped, pausePostings } from "../../db/engine/control.ts";
 import type { Target } from "../../db/settings/target.ts";
+import { startsInMs } from "../../db/read/runs.ts";
 import { readTokens } from "../../db/read/tokens.ts";
 import { type ExitCode, exitCodes, PostingLost } from "../../domain/errors.ts";
 import { Pool } from "../../pool/pool.ts";
@@ -26,6 +27,8 @@ export interface RunPlan {
   showsProgress: boolean;
   /** Whether lines of running commands are printed as they come. */
   isLineBuffered: boolean;
+  /** Whether its postings may wait for their time (`--run-at`). */
+  mayStartLater: boolean;
   /** The names of more variables that the jobs see. */
   handsOn: readonly string[];
   rules: readonly HaltRule[];
@@ -34,6 +37,8 @@ export interface RunPlan {
 
 const showEveryMs = 250;
 const linesEveryMs = 50;
+/** The shortest and the longest time between two queries whether the postings have started. */
+const startCheckMs = { least: 100, most: 60_000 };
 
 /** Runs the postings of one `pdoflow run` in a pool of this process, and prints their results. */
 export class LocalRun {
@@ -81,8 +86,12 @@ export class LocalRun {
     this.#output.expect(part);
   }
 
-  /** All its jobs are posted: the pool ends when none is left. */
+  /** All its jobs are posted: the pool ends when none is left, unless they may start later. */
   complete(): void {
+    if (!this.#plan.mayStartLater) this.#complete();
+  }
+
+  #complete(): void {
     this.#isPosted = true;
     if (!this.#finishIfDone()) this.#pool?.wake();
   }
@@ -121,7 +130,7 @@ export class LocalRun {
   }
 
   async #work(post: () => Promise<void>, showing: Disposable): Promise<ExitCode> {
-    const posting = post().then(() => this.complete());
+    const posting = this.#post(post);
     const failed = Promise.withResolvers<never>();
     posting.catch((error: unknown) => failed.reject(error));
     failed.promise.catch(() => {}); // it may come after the end
@@ -142,6 +151,22 @@ export class LocalRun {
     if (stopped !== null) return await this.#interrupt(stopped, finished);
     showing[Symbol.dispose]();
     return this.#report(leftOver, left);
+  }
+
+  /** The pool goes on while postings wait for their time. */
+  async #post(post: () => Promise<void>): Promise<void> {
+    await post();
+    while (this.#plan.mayStartLater && this.#ids.length > 0) {
+      const ms = await this.#owner.withDatabase((db) => startsInMs(db, this.#ids));
+      if (ms === null) break;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const { least, most } = startCheckMs;
+      const timer = setTimeout(resolve, Math.min(Math.max(ms, least), most));
+      const stopped = await Promise.race([promise, this.stopped]);
+      clearTimeout(timer);
+      if (stopped !== undefined) return;
+    }
+    this.#complete();
   }
 
   async #startPool(): Promise<Pool> {

@@ -50,6 +50,18 @@ export async function newestOfRuns({ sql, schema }: Db): Promise<number | null> 
   return row?.id ?? null;
 }
 
+/** The time in ms until all of these postings have started; null if none waits for its time. */
+export async function startsInMs(
+  { sql, schema }: Db,
+  postings: readonly number[],
+): Promise<number | null> {
+  const [row] = await sql<{ ms: number | null }[]>`
+    select (extract(epoch from max(run_at) - clock_timestamp()) * 1000)::float8 as ms
+    from ${schema}.posting
+    where id = any (${integers(postings)}::bigint[]) and state = 'open' and ended_at is null`;
+  return row?.ms ?? null;
+}
+
 /** A live pool that has jobs of postings. */
 export interface BusyPool {
   id: number;

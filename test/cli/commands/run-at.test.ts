@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
+import { openCommands } from "../in-process.ts";
 import { openQueueCommands } from "../../binary/queue-cli.ts";
 import { until } from "../../binary/cli.ts";
 
@@ -49,4 +50,21 @@ test("--run-at takes times as people write them, and says when the jobs start", 
   const wrong = await cli.run("post", "fn.ts#quick", "--each", "1", "--run-at", "soon");
   expect(wrong).toMatchObject({ code: 2 });
   expect(wrong.err).toContain("expected a time such as +1h, 02:00, tomorrow 02:00, 2026-01-01");
+});
+
+test("run --run-at waits for its time, also when it is resumed", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("fn.ts", "export const now = () => Date.now();");
+  const due = Date.now() + 2_000;
+  const time = new Date(due).toISOString();
+  const run = await cli.run("run", "fn.ts#now", "--no-args", "-j1", "--run-at", time);
+  expect(run).toMatchObject({ code: 0 });
+  expect(Number(run.out)).toBeGreaterThanOrEqual(due);
+  const later = cli.start("run", "fn.ts#now", "--no-args", "-j1", "--run-at", "1h");
+  await until("the posting", async () => (await db.sql`select from pdoflow.posting`).length === 2);
+  later.kill("SIGTERM");
+  expect(await later.exited).toBe(143);
+  await db.sql`update pdoflow.posting set run_at = now() + interval '1 s' where id = 2`;
+  expect(await cli.run("run", "--resume", "2", "-j1")).toMatchObject({ code: 0 });
 });
