@@ -153,7 +153,7 @@ export class StatusCommand extends PdoflowCommand {
         this.say(`posting ${id}: posted by the schedule ${posting.schedule} for ${at}`);
       }
       if (state === "open" && reason !== null) this.say(`posting ${id}: ${reason}`);
-      if (perSecond === null || leftMs === null) continue;
+      if (perSecond === null || leftMs === null || state !== "open") continue;
       this.say(`posting ${id}: ${rateText(perSecond)}, about ${roughTime(leftMs)} left`);
     }
   }
