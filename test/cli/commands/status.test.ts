@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
+import { until } from "../../binary/cli.ts";
 import { openCommands } from "../in-process.ts";
 
 test("at 80 columns, status cuts the entry point, and no id, state or number", async () => {
@@ -30,4 +31,20 @@ test("at 80 columns, status cuts the entry point, and no id, state or number", a
   const piped = await cli.run("status", "2");
   expect(piped.out).toContain(`${path}#fit`);
   expect(piped.out).toMatch(/retrying.*cancelled/);
+});
+
+test("status reports the time that is left for open postings only", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("fn.ts", "export const fn = (i: number) => (i === 0 ? 0 : Bun.sleep(600_000));");
+  await cli.run("post", "fn.ts#fn", "--each", "0-3");
+  const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "2s");
+  const told = async () => (await cli.run("status", "1")).err;
+  await until("a pace", async () => (await told()).includes(" left"));
+  await cli.run("pause", "1");
+  expect(await told()).not.toContain(" left");
+  await cli.run("cancel", "1");
+  expect(await told()).not.toContain(" left");
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
 });
