@@ -1,12 +1,22 @@
-// A process with pools of the library: bun bench/cluster/library-pools.ts URL COUNT. Prints a line
-// when they have started, and stops them when its stdin ends.
+// A process with pools of the library: bun bench/cluster/library-pools.ts URL COUNT. Stops them when
+// its stdin ends.
 import { ClusterPool } from "../../src/index.ts";
+import { messageOf } from "../../src/domain/errors.ts";
 import { root } from "../pdoflow.ts";
+
+const upkeepMs = 2_000;
 
 const [url = "", count = ""] = process.argv.slice(2);
 const pools = Array.from(
   { length: Number(count) },
   () => new ClusterPool({ db: url, concurrency: 16, root, project: "*", graceMs: 5_000 }),
 );
+// A server that is busy with the log-ins of hundreds of pools does not answer all of them in time.
+const timer = setInterval(() => {
+  for (const pool of pools) {
+    void pool.upkeep().catch((error: unknown) => console.error(messageOf(error)));
+  }
+}, upkeepMs);
 await Bun.stdin.text();
+clearInterval(timer);
 await Promise.all(pools.map((pool) => pool.stop()));
