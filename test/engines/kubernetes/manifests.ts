@@ -25,6 +25,8 @@ export async function built(overlay: string): Promise<Manifest[]> {
 /** From its package, which has it in a zip file. */
 async function kubectl(): Promise<string> {
   const packages = await installPackages(import.meta.dir);
+  // Bun has seen this folder without packages; asked for one, it looks again (test/preload.ts).
+  Bun.resolveSync("fflate", `${import.meta.dir}/`);
   const program = join(packages, ".kubectl");
   if (existsSync(program)) return program;
   const { unzipSync } = (await import(join(packages, "fflate/esm/index.mjs"))) as {
