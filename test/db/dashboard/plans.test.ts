@@ -92,5 +92,6 @@ test("a refresh looks at the shown postings of flows, and judges each upstream o
   // 500 newest postings, 500 more stages, and the edges of these. 3,000 postings wait.
   expect(rowsOf("edge")).toBeLessThan(1_010);
   expect(rowsOf("flow")).toBeLessThan(1_001);
-  expect(rowsOf("posting")).toBeLessThan(6_000);
+  // By the sample of the analysis, one of two plans looks at the shown ones once or twice more.
+  expect(rowsOf("posting")).toBeLessThan(8_000);
 }, 60_000);
