@@ -35,15 +35,16 @@ test("pool --once continues with the started workers if not all can be started",
   expect(await done(db)).toBe(200);
 });
 
-test("run cancels its posting when no worker can start", async () => {
+test("run pauses its posting when no worker can start, and says how to go on", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("fn.ts", code);
   const env = { TMPDIR: "/nonexistent" };
   const run = await cli.runWith({ env }, "run", "fn.ts#fn", "--each", "1-2", "--no-check");
   expect(run.code).toBe(71);
+  expect(run.err).toContain("pdoflow run --resume 1");
   expect(await db.sql`select state, reason from pdoflow.posting`).toMatchObject([
-    { state: "cancelled", reason: "its run has failed" },
+    { state: "paused", reason: "its run has failed" },
   ]);
 });
 
