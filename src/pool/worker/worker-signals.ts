@@ -1,6 +1,11 @@
 import { FFIType } from "bun:ffi";
 
-import { type StopSignal, stopSignalNames, stopSignals } from "../../domain/stop-signals.ts";
+import {
+  isStopSignal,
+  type StopSignal,
+  stopSignalNames,
+  stopSignals,
+} from "../../domain/stop-signals.ts";
 import { openLibc } from "../machine/libc.ts";
 
 // From signal.h of Linux.
@@ -39,8 +44,9 @@ export class WorkerSignals {
     this.#ignoreUnheard();
   }
 
-  /** After a change of the listeners. */
-  update(): void {
+  /** After a change of the listeners to an event; undefined for those to all events. */
+  update(event: unknown): void {
+    if (event !== undefined && !isStopSignal(event)) return;
     for (const name of stopSignalNames) this.#placeOurs(name);
     this.#ignoreUnheard(); // a signal has its default again after its last listener was removed
   }

@@ -69,7 +69,7 @@ export class WorkerState {
       const noticing = (...args: unknown[]): unknown => {
         this.#hasListened = true;
         const returned: unknown = apply(original, host, args);
-        this.#signals.update();
+        this.#signals.update(args[0]);
         return returned;
       };
       Object.defineProperty(host, name, { value: noticing, writable: true, configurable: true });
