@@ -9,8 +9,8 @@ import type { PoolState } from "./state.ts";
 export interface PoolFigures {
   state: PoolState;
   /**
-   * No heartbeat got through for most of the heartbeat timeout. With `--on-database-lost finish`
-   * its state is still running: so do its jobs.
+   * It is running, and no heartbeat got through for most of the heartbeat timeout: with
+   * `--on-database-lost finish` its jobs go on.
    */
   isSilent: boolean;
   /** It is registered, the database answers, and it claims jobs. */
@@ -39,11 +39,12 @@ interface FigureSource extends Pick<
 
 export function figuresOf({ mayClaim, links, session, ...counts }: FigureSource): PoolFigures {
   const { claims, work, side } = links;
-  const isSilent = session?.heartbeat.isSilent ?? false;
+  const isRunning = counts.state === "running";
+  const isSilent = isRunning && session?.heartbeat.isSilent === true;
   return {
     ...counts,
     isSilent,
-    isReady: counts.state === "running" && mayClaim && !isSilent,
+    isReady: isRunning && mayClaim && !isSilent,
     connected: {
       claims: claims.isConnected,
       work: work.isConnected,

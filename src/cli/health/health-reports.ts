@@ -95,7 +95,7 @@ function managerOf(service: ServiceEnvironment, say: (line: string) => void) {
 
 function statusOf({ pool }: ObservedPool): string {
   const { isSilent, state, slots, busy, attempts } = pool.figures;
-  const what = isSilent && state === "running" ? "the database does not answer" : state;
+  const what = isSilent ? "the database does not answer" : state;
   return (
     `${what}: ${busy} of ${pluralize(slots, "worker")} busy, ${attempts.done} done, ` +
     `${attempts.failed} failed`

@@ -50,7 +50,7 @@ export class PoolPages implements Disposable {
     if (!this.#observed) return whyNotReady.starting;
     const { isReady, isSilent, state } = this.#observed.pool.figures;
     if (isReady) return null;
-    return isSilent && state === "running" ? "the database does not answer" : whyNotReady[state];
+    return isSilent ? "the database does not answer" : whyNotReady[state];
   }
 
   #metrics(request: HttpRequest): HttpReply {
