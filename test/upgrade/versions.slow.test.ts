@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 
 import { catalogOf } from "../db/admin/catalog.ts";
 import { said, until } from "../binary/cli.ts";
-import { openCommands, textOf } from "../cli/in-process.ts";
+import { type Commands, openCommands, textOf } from "../cli/in-process.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { type LaterRelease, release2, release3 } from "./later-release.ts";
 
@@ -20,6 +20,16 @@ const jobs = `
 
 const upgraded = (release: LaterRelease, db: TestDatabase, ...options: string[]) =>
   release.run(db, "/", "migrate", ...options);
+
+/** A pool that runs a job until the file `path` exists. */
+async function runsJob(cli: Commands, { sql }: TestDatabase) {
+  await cli.write("jobs.ts", jobs);
+  const path = `${cli.folder}/wanted`;
+  await cli.runWith({ input: JSON.stringify([[path]]) }, "post", "jobs.ts#file", "-");
+  const pool = cli.start("pool", "-j", "1");
+  await until("the job runs", async () => (await sql`select from pdoflow.lease`).length > 0);
+  return { path, pool };
+}
 
 const isDraining = async ({ sql }: TestDatabase) =>
   (await sql`select from pdoflow.pool where state = 'draining'`).length > 0;
@@ -76,11 +86,7 @@ describe("a step that removes what older pools use", () => {
   test("--end-older-pools lets them finish their running jobs first", async () => {
     await using db = await freshDatabase();
     using cli = await openCommands(db);
-    await cli.write("jobs.ts", jobs);
-    const path = `${cli.folder}/wanted`;
-    await cli.runWith({ input: JSON.stringify([[path]]) }, "post", "jobs.ts#file", "-");
-    const pool = cli.start("pool", "-j", "1");
-    await until("the job runs", async () => (await db.sql`select from pdoflow.lease`).length > 0);
+    const { path, pool } = await runsJob(cli, db);
     const migrate = v3.start(db, "/", "migrate", "--end-older-pools");
     await said(migrate, "waiting until these older pools have ended: pool 1 on ");
     await until("the pool drains", () => isDraining(db));
@@ -100,11 +106,7 @@ describe("a step that removes what older pools use", () => {
   test("if it is stopped while it waits, older pools can start again", async () => {
     await using db = await freshDatabase();
     using cli = await openCommands(db);
-    await cli.write("jobs.ts", jobs);
-    const path = `${cli.folder}/wanted`;
-    await cli.runWith({ input: JSON.stringify([[path]]) }, "post", "jobs.ts#file", "-");
-    const pool = cli.start("pool", "-j", "1");
-    await until("the job runs", async () => (await db.sql`select from pdoflow.lease`).length > 0);
+    const { path, pool } = await runsJob(cli, db);
     const migrate = v3.start(db, "/", "migrate", "--end-older-pools");
     await until("the pool drains", () => isDraining(db));
     migrate.kill("SIGINT");
