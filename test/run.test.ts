@@ -39,15 +39,20 @@ test("an error outside of every test is a failure", () => {
   expect(tally(end(" 10 pass", " 1 fail", " 2 errors"), 1)).toEqual({ passed: 10, failed: 2 });
 });
 
-test("files with a failure are found, however they failed", () => {
+test("files with a failure are found, however they failed, with what they printed", () => {
+  const failed = "\u001b[0m\u001b[31m(fail)\u001b[0m two [1ms]";
   const printed = [
-    ...["", "test/a.test.ts:", "(pass) one [1ms]", "\u001b[0m\u001b[31m(fail)\u001b[0m two [1ms]"],
+    ...["", "test/a.test.ts:", "warned", "(pass) one [1ms]", "error: no two", failed],
     ...["", "test/b.test.ts:", "(pass) a test whose name has (fail) in it [1ms]"],
     ...["", "test/c.test.ts:", "✗ test/c.test.ts (worker crashed: SIGKILL)"],
     ...["", "test/d.test.ts:", "", "# Unhandled error between tests", "-----", "error: stray"],
-    ...["", "test/a.test.ts:", "(fail) three [1ms]", "", " 2 pass", " 4 fail", ""],
+    ...["", "test/a.test.ts:", "(fail) three [1ms]", "(pass) four [1ms]", "", " 3 pass", ""],
   ].join("\n");
-  expect(failedFiles(printed)).toEqual(["test/a.test.ts", "test/c.test.ts", "test/d.test.ts"]);
+  expect(failedFiles(printed)).toEqual([
+    { file: "test/a.test.ts", report: "error: no two\n(fail) two [1ms]\n(fail) three [1ms]" },
+    { file: "test/c.test.ts", report: "✗ test/c.test.ts (worker crashed: SIGKILL)" },
+    { file: "test/d.test.ts", report: "# Unhandled error between tests\n-----\nerror: stray" },
+  ]);
 });
 
 test("the list of failures at the end belongs to no file", () => {
@@ -55,5 +60,7 @@ test("the list of failures at the end belongs to no file", () => {
     ...["test/a.test.ts:", "(fail) one [1ms]", "", "test/b.test.ts:", "(pass) two [1ms]", ""],
     ...["1 tests failed:", "(fail) one [1ms]"],
   ];
-  expect(failedFiles(printed.join("\n"))).toEqual(["test/a.test.ts"]);
+  expect(failedFiles(printed.join("\n"))).toEqual([
+    { file: "test/a.test.ts", report: "(fail) one [1ms]" },
+  ]);
 });

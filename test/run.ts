@@ -16,13 +16,23 @@ export interface Tally {
   failed: number;
 }
 
+/** What a test file reported of its failures. */
+export interface FailedFile {
+  file: string;
+  /** The messages, each before the name of its test. */
+  report: string;
+}
+
 /** What one `bun test` reported. */
 interface Run extends Tally {
-  failedFiles: string[];
+  failedFiles: FailedFile[];
 }
 
 /** More would only wait for the one server that they share. */
 const workersMax = 8;
+
+/** Of a failed file, at the end of the output. */
+const reportLines = 100;
 
 /** How long each file took, so that the slowest start first. */
 const timings = "dist/.test-timings.json";
@@ -45,8 +55,10 @@ async function main(args: readonly string[]): Promise<number> {
   await packages;
   const runs: Run[] = [];
   for (const ring of wanted) runs.push(await runRing(ring));
+  // Once more at the end, because whoever keeps only a part of a long output keeps its end.
   for (const failure of failures) console.error(`failed: ${failure}`);
-  for (const file of runs.flatMap((run) => run.failedFiles)) console.error(`failed: ${file}`);
+  for (const { file, report } of runs.flatMap((run) => run.failedFiles))
+    console.error(`failed: ${file}\n${report}`);
   const passed = runs.reduce((sum, run) => sum + run.passed, 0);
   const failed = runs.reduce((sum, run) => sum + run.failed, failures.length);
   console.log(`${passed} passed, ${failed} failed`);
@@ -157,11 +169,21 @@ export function tally(printed: string, code: number): Tally {
   return { passed: count("pass"), failed: failed === 0 && code !== 0 ? 1 : failed };
 }
 
-/** The files for which `bun test` reported a failure, in that order. */
-export function failedFiles(printed: string): string[] {
+/**
+ * The files for which `bun test` reported a failure, in that order, with at most 100 lines of what
+ * was printed since the last test that passed.
+ */
+export function failedFiles(printed: string): FailedFile[] {
   const [plain = ""] = Bun.stripANSI(printed).split(/^\d+ tests? failed:$/m); // all of them again
-  const files = plain.split(/^(\S+\.test\.ts):$/m).slice(1);
+  const [, ...parts] = plain.split(/^(\S+\.test\.ts):$/m);
   const hasFailed = /^(?:\(fail\) |# Unhandled error|\S+ \S+\.test\.ts \(worker crashed)/m;
-  const failed = files.filter((_, i) => i % 2 === 0 && hasFailed.test(files[i + 1] ?? ""));
-  return [...new Set(failed)];
+  const reports = new Map<string, string>();
+  for (let i = 0; i + 1 < parts.length; i += 2) {
+    const [file = "", printedOf = ""] = parts.slice(i, i + 2);
+    const ofFailures = printedOf.split(/^\(pass\) .*\n/m).filter((part) => hasFailed.test(part));
+    if (ofFailures.length === 0) continue;
+    const lines = ofFailures.join("").trim().split("\n").slice(0, reportLines);
+    reports.set(file, [reports.get(file) ?? [], ...lines].flat().join("\n"));
+  }
+  return [...reports].map(([file, report]) => ({ file, report }));
 }

@@ -21,8 +21,10 @@ test.if(isHere)(
       `
       export async function orphan(i: number) {
         if (i === 7) process.kill(process.pid, "SIGKILL");
-        const late = "env -i /bin/sh -c 'sleep 0.1; echo >> ended'";
-        await Bun.spawn(["/bin/sh", "-c", "setsid " + late + " &"]).exited;
+        // Ends once its child is in a session of its own and without our environment: a pool stops
+        // what a worker that has ended leaves behind, and finds it by these.
+        const orphan = ["setsid", "--wait", "/bin/sh", "-c", "(sleep 0.1; echo >> ended) &"];
+        await Bun.spawn(["env", "-i", ...orphan]).exited;
       }`,
     );
     const { out } = await cli.run(
