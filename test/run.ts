@@ -55,7 +55,7 @@ async function main(args: readonly string[]): Promise<number> {
   await packages;
   const runs: Run[] = [];
   for (const ring of wanted) runs.push(await runRing(ring));
-  // Once more at the end, because whoever keeps only a part of a long output keeps its end.
+  // Once more at the end, the part of a long output that is kept if not all of it is.
   for (const failure of failures) console.error(`failed: ${failure}`);
   for (const { file, report } of runs.flatMap((run) => run.failedFiles))
     console.error(`failed: ${file}\n${report}`);
