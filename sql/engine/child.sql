@@ -116,7 +116,7 @@ begin
          case when run_at is null then 'open' else 'paused' end::pdoflow.lane_state
   from pdoflow.posting where id = any (p_children);
   update pdoflow.child set posted_at = now(), draft = null where posting_id = any (p_children);
-  perform pdoflow.wake(case when cardinality(p_children) = 1 then p_children[1] end);
+  perform pdoflow.wake(p_children);
 end $$;
 
 -- Drops drafts (C1).

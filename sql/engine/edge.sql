@@ -385,7 +385,7 @@ begin
   from pdoflow.posting p
   where r.posting_id = any (v_ids) and p.id = r.posting_id and r.due_at = 'infinity'
     and p.state = 'open' and p.run_at is null;
-  perform pdoflow.wake(case when cardinality(v_ids) = 1 then v_ids[1] end);
+  perform pdoflow.wake(v_ids);
   return v_ids;
 end $$;
 

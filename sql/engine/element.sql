@@ -82,7 +82,7 @@ begin
     returning posting_id, due_at)
   select array_agg(distinct posting_id) into v_open from released where due_at < 'infinity';
   if v_open is not null then
-    perform pdoflow.wake(case when cardinality(v_open) = 1 then v_open[1] end);
+    perform pdoflow.wake(v_open);
   end if;
 end $$;
 

@@ -222,7 +222,7 @@ begin
     insert into pdoflow.posting select v.*;
     insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
     values (v.id, v.priority, 0, 1, v.route_id, 'open');
-    perform pdoflow.wake(v.id);
+    perform pdoflow.wake(array[v.id]);
     v_posted := v_posted + 1;
   end loop;
   return v_posted;

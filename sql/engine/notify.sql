@@ -9,30 +9,20 @@ begin
   listen "pdoflow.settle";
 end $$;
 
--- Wakes waiting pools for the jobs of a posting; of several postings if p_posting is null. The
--- payload is the posting, its number of jobs, and its route. Call this last in a transaction. It
--- sends nothing if no pool waits, because NOTIFY takes a lock on the whole database at commit
--- (rule 8). A pool that starts to listen at this moment checks once more after that, and soon
--- again.
-create function pdoflow.wake(p_posting bigint) returns void
+-- Wakes waiting pools for the jobs of these postings. The payload for one posting is its id, the
+-- number of jobs, p_jobs or all, and its route; for several it is empty. The pool p_except is not
+-- woken for its own sake: it has released the jobs, so it cannot run them, or knows of them. Call
+-- this last in a transaction. It sends nothing if no pool waits, because NOTIFY takes a lock on the
+-- whole database at commit (rule 8). A pool that starts to listen at this moment checks once more
+-- after that, and soon again.
+create function pdoflow.wake(p_postings bigint[], p_jobs bigint default null,
+                             p_except bigint default null) returns void
 language plpgsql set jit = off set enable_seqscan = off as $$
 begin
-  if exists (select from pdoflow.pool where state in ('up', 'draining') and listens) then
+  if exists (select from pdoflow.pool where state in ('up', 'draining') and listens
+             and (p_except is null or id <> p_except)) then
     perform pg_notify('pdoflow.posted', coalesce((
-      select concat_ws(' ', id, job_count, route_id) from pdoflow.posting where id = p_posting),
-      ''));
-  end if;
-end $$;
-
--- Wakes waiting pools for p_jobs jobs of these postings that p_pool has released. It is not woken
--- for its own sake: it cannot run them, or knows of them.
-create function pdoflow.wake_others(p_pool bigint, p_postings bigint[], p_jobs bigint)
-returns void language plpgsql set jit = off set enable_seqscan = off as $$
-begin
-  if exists (select from pdoflow.pool
-             where state in ('up', 'draining') and listens and id <> p_pool) then
-    perform pg_notify('pdoflow.posted', coalesce((
-      select concat_ws(' ', id, p_jobs, route_id) from pdoflow.posting
+      select concat_ws(' ', id, coalesce(p_jobs, job_count), route_id) from pdoflow.posting
       where id = p_postings[1] and cardinality(p_postings) = 1), ''));
   end if;
 end $$;

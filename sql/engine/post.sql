@@ -273,5 +273,5 @@ begin
       v.id, coalesce(p_options ->> 'osUser', ''), pdoflow.project_option(p_options),
       p_options ->> 'jobKey');
   end if;
-  perform pdoflow.wake(v.id);
+  perform pdoflow.wake(array[v.id]);
 end $$;

@@ -142,7 +142,7 @@ begin
     group by k.lease_id) k on k.lease_id = h.id
   where l.id = h.id;
   if v_back.open_jobs > 0 then
-    perform pdoflow.wake_others(p_pool, v_back.open_postings, v_back.open_jobs);
+    perform pdoflow.wake(v_back.open_postings, v_back.open_jobs, p_pool);
   end if;
   return v_back.jobs;
 end $$;

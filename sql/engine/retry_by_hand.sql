@@ -94,6 +94,6 @@ begin
 
   perform pdoflow.reopen(v_posting, -v_jobs, 0, v_jobs, 0);
   perform pdoflow.unskip_elements(p_posting);
-  perform pdoflow.wake(p_posting);
+  perform pdoflow.wake(array[p_posting]);
   return v_jobs;
 end $$;

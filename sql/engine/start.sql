@@ -20,7 +20,7 @@ begin
   update pdoflow.retry set due_at = now()
   where posting_id = any (v_ids) and due_at = 'infinity' and not exists (
     select from pdoflow.posting p where p.id = posting_id and p.waits);
-  perform pdoflow.wake(case when cardinality(v_ids) = 1 then v_ids[1] end);
+  perform pdoflow.wake(v_ids);
   return cardinality(v_ids);
 end $$;
 
