@@ -1,10 +1,10 @@
-import { isWorthAnotherTry } from "../../db/connection/connect.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { type DesiredSlots, desiredOf, readDesiredSlots } from "../../db/dashboard/desired.ts";
 import { parseResourceList, type Provides } from "../../domain/capabilities.ts";
 import { InvalidInput, messageOf } from "../../domain/errors.ts";
 import { Link } from "../../pool/link/link.ts";
 import { type HttpReply, plain } from "../http/http-server.ts";
+import { publicReason } from "./public-reason.ts";
 
 /** A figure is read again after this long … */
 const freshMs = 5_000;
@@ -91,10 +91,8 @@ export class DesiredPages implements AsyncDisposable {
       this.#known.set(key, { ...desired, readAt: performance.now() });
       this.#trouble = null;
     } catch (error) {
-      // The text can name a host, a role or a folder, and anybody may read the page.
       if (this.#trouble === null) this.#log(`/desired cannot be answered: ${messageOf(error)}`);
-      const isAway = isWorthAnotherTry(error);
-      this.#trouble = isAway ? "the database does not answer" : "the database refuses the question";
+      this.#trouble = publicReason(error);
     } finally {
       this.#reading.delete(key);
     }

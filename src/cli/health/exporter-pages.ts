@@ -25,7 +25,10 @@ export class ExporterPages implements Disposable {
         await this.#collector.read();
         return this.#collector.trouble === null
           ? plain(200, "ok")
-          : plain(503, `cannot read the figures: ${this.#collector.trouble}`);
+          : plain(
+              503,
+              `cannot read the figures: ${this.#collector.trouble}. The log has the reason`,
+            );
       case "/metrics":
         return metricsPage(
           [

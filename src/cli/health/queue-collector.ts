@@ -4,6 +4,7 @@ import type { Target } from "../../db/settings/target.ts";
 import type { Provides } from "../../domain/capabilities.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { Link } from "../../pool/link/link.ts";
+import { publicReason } from "./public-reason.ts";
 import type { CollectedQueue } from "./queue-metrics.ts";
 
 /** A statement that takes longer is cancelled by the server. */
@@ -36,7 +37,7 @@ export class QueueCollector implements AsyncDisposable {
   #collecting: Promise<void> | null = null;
   #seconds = 0;
   #errors = 0;
-  #lastError: string | null = null;
+  #trouble: string | null = null;
   /** The fires of the last minutes that were counted; null before the first collection. */
   #counted: ReadonlySet<string> | null = null;
   readonly #fires: Record<string, number> = { posted: 0, skipped: 0, missed: 0, refused: 0 };
@@ -47,9 +48,9 @@ export class QueueCollector implements AsyncDisposable {
     this.#link = new Link(target, { deadlineMs: this.#options.answerMs });
   }
 
-  /** Why the figures are not known, or null. */
+  /** Why the last reading failed, without names of the server; null if it did not. */
   get trouble(): string | null {
-    return this.#lastError;
+    return this.#trouble;
   }
 
   /** The figures, read again if they are old. */
@@ -80,13 +81,14 @@ export class QueueCollector implements AsyncDisposable {
       }
       this.#countFires(figures.fires);
       this.#last = { figures, desired, at: performance.now() };
-      if (this.#lastError !== null) this.#options.log("the figures can be read again");
-      this.#lastError = null;
+      if (this.#trouble !== null) this.#options.log("the figures can be read again");
+      this.#trouble = null;
     } catch (error) {
       this.#errors++;
-      if (this.#lastError === null)
+      if (this.#trouble === null) {
         this.#options.log(`cannot read the figures: ${messageOf(error)}`);
-      this.#lastError = messageOf(error);
+      }
+      this.#trouble = publicReason(error);
     }
     this.#askedAt = performance.now();
     this.#seconds = (this.#askedAt - startedAt) / 1_000;

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { expect, test } from "bun:test";
 
+import { DesiredPages } from "../../../src/cli/health/desired-pages.ts";
+import { ExporterPages } from "../../../src/cli/health/exporter-pages.ts";
 import { QueueCollector } from "../../../src/cli/health/queue-collector.ts";
 import { queueMetrics } from "../../../src/cli/health/queue-metrics.ts";
 import { connect } from "../../../src/db/connection/connect.ts";
@@ -89,6 +91,28 @@ test("old values stay for a while if the database does not answer, and failures 
   expect(await figures()).toEqual({ waiting: 5, any: 5, collectErrors: 2 });
   expect(lines).toEqual([expect.stringContaining("cannot read"), expect.stringContaining("again")]);
 }, 30_000);
+
+test("while the database is away, /readyz says so without names of the server", async () => {
+  await using database = await freshDatabase();
+  const proxy = await openProxy(database.url);
+  const target = configuredTarget(proxy.url, {});
+  if (!target) throw new Error("expected a target");
+  const quiet = { provides: new Map(), log: () => {}, freshMs: 0 };
+  await using collector = new QueueCollector(target, quiet);
+  await using desired = new DesiredPages(target, quiet.log);
+  using pages = new ExporterPages(collector, desired);
+  const readyz = async () => {
+    const { status, body } = await pages.answer({
+      ...{ path: "/readyz", query: new URLSearchParams(), headers: new Map() },
+    });
+    return [status, body];
+  };
+  expect(await readyz()).toEqual([200, "ok\n"]);
+  await proxy[Symbol.asyncDispose]();
+  const reason = "cannot read the figures: the database does not answer";
+  const page = [503, `${reason}. The log has the reason\n`];
+  expect([await readyz(), await readyz()]).toEqual([page, page]);
+});
 
 test("however many scrapers ask at once, the figures are read once", async () => {
   await using database = await freshDatabase();
