@@ -32,7 +32,7 @@ const defaultShare = 0.001;
  * The settings from `--otlp`, or from the variables of OpenTelemetry; null if neither names a
  * collector, or if nothing is to be traced.
  *
- * @throws {InvalidInput}
+ * @throws {InvalidInput} also if a share of the attempts is to be traced, without a collector.
  */
 export function traceSettings(
   { otlp, share }: TraceFlags,
@@ -44,7 +44,13 @@ export function traceSettings(
   const full = env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] ?? "";
   const base = otlp ?? env["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? "";
   const isFull = otlp === undefined && full !== "";
-  if (sampler === null || (!isFull && base === "")) return null;
+  const hasCollector = isFull || base !== "";
+  if (share !== undefined && !hasCollector) {
+    throw new InvalidInput("--trace-share", [
+      "expected a collector with it (--otlp or OTEL_EXPORTER_OTLP_ENDPOINT), found none",
+    ]);
+  }
+  if (sampler === null || !hasCollector) return null;
   const option =
     otlp !== undefined ? "--otlp" : `OTEL_EXPORTER_OTLP_${isFull ? "TRACES_" : ""}ENDPOINT`;
   const url = parseHttpUrl(isFull ? full : base, option, collectorUrl);

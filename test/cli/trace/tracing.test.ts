@@ -141,7 +141,7 @@ test("in a pool that sends no traces, jobs get the trace of their posting", asyn
 });
 
 test("no collector is named, so nothing is traced", () => {
-  expect(traceSettings({ otlp: undefined, share: 1 }, {})).toBeNull();
+  expect(traceSettings({ otlp: undefined, share: undefined }, {})).toBeNull();
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://a:4318", OTEL_SDK_DISABLED: "true" };
   expect(traceSettings({ otlp: undefined, share: 1 }, env)).toBeNull();
 });
@@ -184,4 +184,13 @@ test("the variables of OpenTelemetry choose which attempts are traced; --trace-s
     ...{ ...usual, share: 1, heedsParent: false, notes: 1 },
   });
   expect(of(undefined, "jaeger_remote")).toEqual({ ...usual, notes: 1 });
+});
+
+test("--trace-share without a collector is refused, unless tracing is turned off", () => {
+  const of = (env: Record<string, string>) => traceSettings({ otlp: undefined, share: 0.5 }, env);
+  expect(() => of({ OTEL_EXPORTER_OTLP_ENDPOINT: "" })).toThrow(
+    "--trace-share: expected a collector with it (--otlp or OTEL_EXPORTER_OTLP_ENDPOINT)",
+  );
+  expect(of({ OTEL_SDK_DISABLED: "true" })).toBeNull();
+  expect(of({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://c" })).not.toBeNull();
 });
