@@ -54,6 +54,9 @@ test("depth is one number: the jobs that run or could run, or the pools for them
   expect((await cli.run("depth")).out).toBe("12\n");
   expect((await cli.run("depth", "--for", "gpu,mem=4G")).out).toBe("3\n");
   expect((await cli.run("depth", "--for", "gpu,mem=8G", "--slots", "5")).out).toBe("3\n");
+  expect(await cli.run("depth", "--for", "gpu", "--for", "mem=8G")).toMatchObject({
+    ...{ code: 2, out: "", err: expect.stringContaining("--for: expected it once") },
+  });
   const asked = await cli.run("depth", "--slots", "5", "--json");
   expect(documentOf("depth", asked.out)).toMatchObject({ slots: 12, pools: 3 });
 });
