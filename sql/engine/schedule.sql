@@ -142,9 +142,8 @@ create function pdoflow.next_fire_ms(p_posters text[]) returns double precision
 language plpgsql stable set jit = off set enable_seqscan = off as $$
 begin
   if p_posters is null then
-    return (select extract(epoch from min(fires_at) - now()) * 1000 from pdoflow.schedule
-            where not is_paused and fires_at is not null
-              and not (entry_point is null and flow_name is null));
+    return (select extract(epoch from min(fires_at) - now()) * 1000 from pdoflow.schedule s
+            where not is_paused and fires_at is not null and not pdoflow.prunes(s));
   end if;
   return (
     select extract(epoch from min(first.fires_at) - now()) * 1000

@@ -45,7 +45,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
     else array['running_jobs', 'ranges_of', 'fingerprint', 'failed_jobs', 'seqs_of',
                'index_of', 'runs_of', 'usage_group', 'each_outcome', 'runs_between', 'has_ended',
                'jobs_between', 'waiting_between', 'skips_between', 'jobs',
-               'next_times', 'notifications_of', 'schedule_obstacle',
+               'next_times', 'notifications_of', 'schedule_obstacle', 'prunes',
                'limit_room', 'status', 'stages_of', 'get_variable', 'follow', 'upstream_of',
                'read_results', 'posting_usage']
   end ||

@@ -45,17 +45,15 @@ export async function readScheduleHealth({ sql, schema }: Db): Promise<ScheduleH
         order by f.nominal_at desc limit 10) f) l
     where not s.is_paused and l.times = 10 and l.unposted + l.failed = 10
     order by s.name limit 100`;
-  // As prunes() in sql/engine/schedule.sql, which only the owner can call.
   const [row] = await sql<Omit<ScheduleHealth, "failingSchedules">[]>`
     select (select count(*)::integer from (
               select ended_at from ${schema}.posting order by id limit 10000) oldest
             where ended_at < now() - interval '30 days') as old_postings,
-           exists (select from ${schema}.schedule
-                   where entry_point is null and flow_name is null and not is_paused
-                   ) as has_prune,
+           exists (select from ${schema}.schedule s
+                   where ${schema}.prunes(s) and not is_paused) as has_prune,
            (select coalesce(json_agg(name), '[]') from (
-              select name from ${schema}.schedule
-              where entry_point is null and flow_name is null and not is_paused
+              select name from ${schema}.schedule s
+              where ${schema}.prunes(s) and not is_paused
                 and fires_at < now() - interval '10 min' order by 1 limit 10) late) as late_prunes`;
   return { ...noSchedules, ...row, failingSchedules: [...failingSchedules] };
 }

@@ -23,7 +23,7 @@ const functions: readonly Names[] = [
   [/^(running_jobs|ranges_of|fingerprint|failed_jobs|seqs_of|index_of|runs_of)$/, readers],
   [/^(each_outcome|has_ended|(runs|jobs|waiting|skips)_between|jobs|limit_room)$/, readers],
   [/^(status|posting_usage|get_variable|follow|upstream_of|read_results|stages_of)$/, readers],
-  [/^(next_times|notifications_of|schedule_obstacle|usage_group)$/, readers],
+  [/^(next_times|notifications_of|schedule_obstacle|prunes|usage_group)$/, readers],
   [/^(tolerated|has_begun|obstacle_of|edges_above|obstacles(_of)?|is_blocked)$/, everybody],
   [/^(blocked_of|edge_states)$/, everybody],
   [/^(ancestors|tree_ids|tree_of|faults_below|skip_root)$/, everybody],

@@ -68,7 +68,8 @@ test("docs/sql.md lists exactly the functions and columns that exist", async () 
       'skips_between', 'tolerated', 'has_begun', 'obstacle_of', 'edges_above', 'obstacles_of', 'blocked_of', 'stages_of',
       'end_flow', 'continue_flow',
       'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'skip_root', 'is_blocked', 'edge_states',
-      'upstream_of', 'read_results', 'over_lines', 'over_bytes', 'over_end'])`;
+      'upstream_of', 'read_results', 'over_lines', 'over_bytes', 'over_end',
+      'prunes'])`;
   expect(names.length).toBeGreaterThan(10);
   for (const { name } of names) expect([name, page.includes(`${name}(`)]).toEqual([name, true]);
   const columns = await roles.db.sql<{ name: string; columns: string }[]>`

@@ -61,7 +61,7 @@ test("only the owner reads, writes or calls anything else", async () => {
         'lane_cursor', 'block_of', 'lines_of', 'max_bytes_of', 'sweep_lines', 'sweep_parts',
         'sweep_number', 'usage_group', 'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'waiting_between',
         'skips_between', 'jobs', 'upstream_of', 'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'skip_root',
-        'over_lines', 'over_bytes', 'over_end') -- in pdoflow.postings, and in the counts of a posting, which pools read, too
+        'over_lines', 'over_bytes', 'over_end', 'prunes') -- in pdoflow.postings, and in the counts of a posting, which pools read, too
       and (proname <> 'ranges_of' -- in pdoflow.job_status, which pools do not read
            or rolname in (${roles.nameOf("pool")}, ${roles.nameOf("ownPool")}))`;
   expect([...held]).toEqual([]);

@@ -1,6 +1,7 @@
 // A schedule posts for its poster, with the rights and limits that this role has at the time.
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 
+import { readScheduleHealth } from "../../../src/db/admin/schedule-health.ts";
 import { type Db, errorCode } from "../../../src/db/connection/connect.ts";
 import { fireDue } from "../../../src/db/engine/starts.ts";
 import { readSchedules } from "../../../src/db/posting/schedules.ts";
@@ -110,7 +111,9 @@ test("only the owner can have prunes, and only pools of the owner run them", asy
   const add = (db: Db) => db.sql`
     select pdoflow.schedule_prune('prune', 'every 10m', '{"olderThanMs": 0}')`;
   expect(errorCode(await add(ada).catch((caught: unknown) => caught))).toBe("42501");
+  expect(await readScheduleHealth(operator)).toMatchObject({ hasPrune: false, latePrunes: [] });
   await add(roles.db);
+  expect(await readScheduleHealth(operator)).toMatchObject({ hasPrune: true, latePrunes: [] });
   await makeDue();
   await fireDue(pool);
   expect(await pool.sql`select * from pdoflow.pool_prune_due()`).toHaveLength(0);
