@@ -18,6 +18,12 @@ export function unmetText(needs: Needs, pools: readonly Provides[]): string | nu
   return `no pool provides ${named.join(", ")}`;
 }
 
+/** What a pool lacks for jobs with these needs: `needs gpu=1, which this pool does not provide`. */
+export function lackText(needs: Needs, provides: Provides): string {
+  const unmet = unmetNeeds(needs, provides).map(formatNeed);
+  return `needs ${unmet.join(", ")}, which this pool does not provide`;
+}
+
 /** The largest amount that a pool has, if that is less than the amount needed. */
 function mostText([key, , wanted]: Need, pools: readonly Provides[]): string {
   const most = Math.max(...pools.map((provides) => totalOf(provides[key])));

@@ -5,10 +5,11 @@ import { Command } from "clipanion";
 import type { PoolTrace } from "../../job/attempt-trace.ts";
 import { describeTarget, type Target } from "../../db/settings/target.ts";
 import { formatProvided, isCommandNeed, type Provides } from "../../domain/capabilities.ts";
-import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
+import { type ExitCode, exitCodes, InvalidInput, messageOf } from "../../domain/errors.ts";
 import { providesOf, receiverOf } from "../../domain/notification.ts";
 import { stopSignalNames } from "../../domain/stop-signals.ts";
 import { idleReasons } from "../diagnosis/idle-pool.ts";
+import { leftPostings } from "../diagnosis/left-postings.ts";
 import type { PoolOptions, PoolSummary } from "../../pool/options.ts";
 import { findWorkerUser, NoConfinement, type WorkerUser } from "../../pool/run/confinement.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
@@ -47,9 +48,10 @@ export class PoolCommand extends PoolFlagsCommand {
       of that name.
 
       With --once the pool exits when no job is left that it can run. It waits for the jobs of a
-      pool without a heartbeat to be released, but not for jobs that live pools run. The exit code
-      is 1 if a job permanently failed, if a posting was stopped because of failures, or if this
-      pool refused a posting (--trust, --allow).
+      pool without a heartbeat to be released, but not for jobs that live pools run. It lists up to
+      10 postings that need more than it or another live pool provides. The exit code is 1 if a job
+      permanently failed, if a posting was stopped because of failures, or if this pool refused a
+      posting (--trust, --allow).
     `,
     examples: [
       ["Run jobs until stopped", "$0 pool --max-workers 16"],
@@ -131,7 +133,7 @@ export class PoolCommand extends PoolFlagsCommand {
       const summary = await started.finished();
       health.stopping();
       progress[Symbol.dispose]();
-      await this.#sayWhyIdle(poolOptions, summary);
+      if (this.once && signals.length === 0) await this.#sayWhatIsLeft(poolOptions, summary);
       return this.#report(summary);
     } finally {
       offSignals();
@@ -151,9 +153,17 @@ export class PoolCommand extends PoolFlagsCommand {
     if (context.uid === 0 && workerUser === undefined) this.say(rootWarning);
   }
 
-  async #sayWhyIdle({ postings, project }: PoolOptions, summary: PoolSummary): Promise<void> {
-    if (!this.once || attemptsOf(summary) > 0 || postings) return;
-    const lines = await this.withDatabase((db) => idleReasons(db, project ?? null));
+  /** The postings that it could not run, and why; if it ran nothing at all, also what waits. */
+  async #sayWhatIsLeft(scope: PoolOptions, summary: PoolSummary): Promise<void> {
+    const isIdle = attemptsOf(summary) === 0 && !scope.postings;
+    const read = this.withDatabase(async (db) => [
+      ...(isIdle ? await idleReasons(db, scope.project ?? null) : []),
+      ...(await leftPostings(db, scope)),
+    ]);
+    // The summary of the pool matters more.
+    const lines = await read.catch((error: unknown) => [
+      `cannot read which postings are left: ${messageOf(error)}`,
+    ]);
     for (const line of lines) this.say(`pool: ${line}`);
   }
 

@@ -1,11 +1,12 @@
 import type { Db } from "../../db/connection/connect.ts";
 import { type RoutedPosting, readRoutedPostings } from "../../db/read/routed-postings.ts";
 import { findPicked } from "../../db/read/selection.ts";
-import { formatNeed, unmetNeeds } from "../../domain/capabilities.ts";
+import { unmetNeeds } from "../../domain/capabilities.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 import { isOfProject, mayServe, type PoolScope } from "../../domain/route.ts";
 import { parseSelector } from "../../domain/selector.ts";
 import { startPool } from "../../domain/start-pool.ts";
+import { lackText } from "../../domain/unmet-text.ts";
 import { findWholePostings } from "./select.ts";
 
 /** The values of `--posting` and `--name`, each a word or several with commas between them. */
@@ -53,9 +54,8 @@ function faultOf({ id, route }: RoutedPosting, scope: PoolScope): string | null 
   if (!isOfProject(route, scope)) {
     return `it belongs to the project ${route.project}, and this pool to ${scope.project}. ${how}`;
   }
-  const unmet = unmetNeeds(route.needs, scope.provides);
-  if (unmet.length > 0) {
-    return `it needs ${unmet.map(formatNeed).join(", ")}, which this pool does not provide. ${how}`;
+  if (unmetNeeds(route.needs, scope.provides).length > 0) {
+    return `it ${lackText(route.needs, scope.provides)}. ${how}`;
   }
   return mayServe(route, scope) ? null : `this pool does not run jobs of ${route.poster}`;
 }

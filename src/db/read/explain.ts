@@ -206,10 +206,7 @@ export async function readWaitingPostings(
       and p.run_at is null and not p.waits and r.run = ''
     order by p.id`;
   if (postings.length === 0) return [];
-  const pools = await sql<(PoolScope & { id: number })[]>`
-    select id, ${scopeColumns({ sql })} from ${schema}.pool
-    where state = 'up'
-      and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
+  const pools = await readLivePools(db);
   return postings.map(({ refusers, name, ...posting }) => ({
     ...posting,
     pools: pools.map((pool) => ({
@@ -219,6 +216,11 @@ export async function readWaitingPostings(
     })),
   }));
 }
+
+/** The pools that are up. */
+export const readLivePools = ({ sql, schema }: Db) => sql<(PoolScope & { id: number })[]>`
+  select id, ${scopeColumns({ sql })} from ${schema}.pool
+  where state = 'up' and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
 
 /** The pools that can run jobs of a posting of this route. */
 const ableOf = (route: Route, pools: readonly PoolFacts[]): PoolFacts[] =>
