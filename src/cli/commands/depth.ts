@@ -2,8 +2,8 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { readDesired } from "../../db/dashboard/desired.ts";
-import { parseResourceList, type Provides } from "../../domain/capabilities.ts";
-import { exitCodes, InvalidInput } from "../../domain/errors.ts";
+import { exitCodes } from "../../domain/errors.ts";
+import { forOption, projectOption, scaledPools } from "../input/desired-flags.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
@@ -32,43 +32,20 @@ export class DepthCommand extends PdoflowCommand {
       ],
     ],
   });
-  provides = Option.Array("--for", [], {
-    description:
-      "only jobs for pools that provide this, such as gpu=0,mem=64G, or '' for nothing (default: " +
-      "any jobs)",
-  });
+  provides = forOption("only");
   slots = Option.String("--slots", {
     description: "print the number of pools with N workers each instead of the number of jobs",
   });
-  project = Option.String("--project", {
-    description: "only jobs of this project and jobs without one (default: of any project)",
-  });
+  project = projectOption("only");
 
   async run() {
     const { slots } = parseFlags(Options, this);
-    const provides = this.#provides();
+    const pools = scaledPools(this, slots ?? 1);
     return await this.withDatabase(async (db) => {
-      const project = this.project ?? null;
-      const desired = await readDesired(db, { provides, project, slots: slots ?? 1 });
+      const desired = await readDesired(db, pools);
       if (this.json) this.printJson(outputSchemas.depth, desired);
       else this.print(String(slots === undefined ? desired.slots : desired.pools));
       return exitCodes.ok;
     });
-  }
-  /**
-   * Null for pools that meet any need.
-   *
-   * @throws {InvalidInput} also for several: each would be another kind of pool, with a number of
-   *   its own, as for the exporter.
-   */
-  #provides(): Provides | null {
-    const [text, ...others] = this.provides;
-    if (others.length > 0) {
-      throw new InvalidInput("--for", [
-        "expected it once, with everything that a pool provides, such as gpu=0,mem=64G; found it " +
-          `${this.provides.length} times`,
-      ]);
-    }
-    return text === undefined ? null : parseResourceList(text, "--for");
   }
 }

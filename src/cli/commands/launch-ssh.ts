@@ -4,9 +4,9 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { readDesired } from "../../db/dashboard/desired.ts";
-import { parseResourceList } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
-import { refuseWithoutFill } from "../launch/fill-options.ts";
+import { forOption, projectOption, scaledPools } from "../input/desired-flags.ts";
+import { checkFill } from "../launch/fill-options.ts";
 import { checkHosts, type HostAnswer, Hosts, hostsIn } from "../launch/hosts.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -73,15 +73,8 @@ export class LaunchSshCommand extends PdoflowCommand {
   maxPools = Option.String("--max-pools", {
     description: "with --fill, have pools on at most N hosts (default: all)",
   });
-  provides = Option.String("--for", {
-    description:
-      "with --fill, count only jobs for pools that provide this, such as gpu=0, or '' for " +
-      "nothing (default: any jobs)",
-  });
-  project = Option.String("--project", {
-    description:
-      "with --fill, count only jobs of this project and jobs without one (default: any project)",
-  });
+  provides = forOption("with --fill, count only");
+  project = projectOption("with --fill, count only");
   root = Option.String("--root", {
     description: "the folder on each host to which entry points are relative (default: the home)",
   });
@@ -98,15 +91,10 @@ export class LaunchSshCommand extends PdoflowCommand {
 
   async run(): Promise<ExitCode> {
     const { slots, maxPools, poolName: name } = parseFlags(Options, this);
-    if (this.fill && this.check) {
-      throw new InvalidInput("--fill", ["expected --fill or --check, found both"]);
-    }
+    checkFill(this, { "--max-pools": this.maxPools });
     if (this.fill && slots === undefined) {
       throw new InvalidInput("--fill", ["expected --slots N, the jobs that a host runs at a time"]);
     }
-    refuseWithoutFill(this.fill, {
-      ...{ "--max-pools": this.maxPools, "--for": this.provides, "--project": this.project },
-    });
     const { hosts: named, options } = this.#words();
     if (options.some((word) => word === "--quiet" || /^-[a-z]*q/.test(word))) {
       throw new InvalidInput("options of pool", [
@@ -131,8 +119,7 @@ export class LaunchSshCommand extends PdoflowCommand {
     hosts: readonly string[],
     { slots, maxPools }: { slots: number; maxPools: number },
   ): Promise<ExitCode> {
-    const provides = this.provides === undefined ? null : parseResourceList(this.provides, "--for");
-    const wanted = { provides, project: this.project ?? null, slots };
+    const wanted = scaledPools(this, slots);
     const desired = await this.withDatabase((db) => readDesired(db, wanted));
     const found = await ssh.ask("status", hosts);
     const failed = found.filter(({ state }) => state === "failed");

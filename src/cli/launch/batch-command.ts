@@ -2,13 +2,13 @@ import { Option } from "clipanion";
 import * as v from "valibot";
 
 import { readDesired } from "../../db/dashboard/desired.ts";
-import { parseResourceList } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+import { forOption, projectOption, scaledPools } from "../input/desired-flags.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { type Engine, withOptions } from "./engine.ts";
-import { refuseWithoutFill } from "./fill-options.ts";
+import { checkFill } from "./fill-options.ts";
 
 class EngineMissing extends PdoflowError {
   override readonly name = "EngineMissing";
@@ -41,15 +41,8 @@ export abstract class LaunchBatchCommand extends PdoflowCommand {
   maxPools = Option.String("--max-pools", {
     description: "have at most N pools that run or wait (default: 20)",
   });
-  provides = Option.String("--for", {
-    description:
-      "with --fill, count only jobs for pools that provide this, such as gpu=0, or '' for " +
-      "nothing (default: any jobs)",
-  });
-  project = Option.String("--project", {
-    description:
-      "with --fill, count only jobs of this project and jobs without one (default: any project)",
-  });
+  provides = forOption("with --fill, count only");
+  project = projectOption("with --fill, count only");
   jobName = Option.String("--job-name", "pdoflow-pool", {
     description: "the name of the job, by which pools are counted (default: pdoflow-pool)",
   });
@@ -59,9 +52,7 @@ export abstract class LaunchBatchCommand extends PdoflowCommand {
   async run(): Promise<ExitCode> {
     const { engine, options } = this;
     const { slots, maxPools, jobName: name } = parseFlags(Options, this);
-    if (this.fill && this.check) {
-      throw new InvalidInput("--fill", ["expected --fill or --check, found both"]);
-    }
+    checkFill(this);
     this.#checkOptions();
     const optionsFor = (pools: number) => engine.optionsOf({ pools, slots, name, options });
     if (this.check) {
@@ -73,8 +64,7 @@ export abstract class LaunchBatchCommand extends PdoflowCommand {
       this.print(withOptions(engine, optionsFor(maxPools)).trimEnd());
       return exitCodes.ok;
     }
-    const provides = this.provides === undefined ? null : parseResourceList(this.provides, "--for");
-    const wanted = { provides, project: this.project ?? null, slots };
+    const wanted = scaledPools(this, slots);
     const desired = await this.withDatabase((db) => readDesired(db, wanted));
     const { stdout } = await this.#ask(engine.list(name, this.context.osUser()));
     const present = engine.countIn(stdout, name);
@@ -93,7 +83,7 @@ export abstract class LaunchBatchCommand extends PdoflowCommand {
    * @throws {InvalidInput}
    */
   #checkOptions(): void {
-    const { engine, options, provides, project } = this;
+    const { engine, options } = this;
     const [program = ""] = engine.submit;
     const [first] = options;
     if (first !== undefined && !first.startsWith("-")) {
@@ -101,7 +91,6 @@ export abstract class LaunchBatchCommand extends PdoflowCommand {
         `expected options of ${program} after --, found ${JSON.stringify(first)}`,
       ]);
     }
-    refuseWithoutFill(this.fill, { "--for": provides, "--project": project });
   }
 
   /** Runs a command of the engine, which may read the script. */

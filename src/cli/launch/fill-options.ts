@@ -1,15 +1,26 @@
 import { InvalidInput } from "../../domain/errors.ts";
 
+/** The options that commands which start pools have for `--fill`. */
+interface FillOptions {
+  fill: boolean;
+  check: boolean;
+  provides: readonly string[];
+  project: string | undefined;
+}
+
 /**
- * Refuses options that only say how many pools `--fill` starts: without it they would do nothing.
+ * Refuses `--fill` with `--check`, and without `--fill` the options that only say how many pools it
+ * starts, because they would do nothing. `more` has further ones.
  *
  * @throws {InvalidInput}
  */
-export function refuseWithoutFill(
-  isFill: boolean,
-  options: Readonly<Record<string, string | undefined>>,
+export function checkFill(
+  { fill, check, provides: [provides], project }: FillOptions,
+  more: Readonly<Record<string, string | undefined>> = {},
 ): void {
-  if (isFill) return;
+  if (fill && check) throw new InvalidInput("--fill", ["expected --fill or --check, found both"]);
+  if (fill) return;
+  const options = { ...more, "--for": provides, "--project": project };
   for (const [option, value] of Object.entries(options)) {
     if (value === undefined) continue;
     throw new InvalidInput(option, ["expected --fill with it, found none"]);

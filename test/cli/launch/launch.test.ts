@@ -116,6 +116,17 @@ test.each([
   expect(err).toContain(`${option}: expected --fill with it, found none`);
 });
 
+test.each(["slurm", "sge", "ssh node1"])(
+  "launch %s --fill refuses a second --for, as depth does",
+  async (words) => {
+    using cli = await openCommands(null);
+    const twice = ["--slots", "4", "--for", "gpu", "--for", "mem=8G"];
+    expect(await cli.run("launch", ...words.split(" "), "--fill", ...twice)).toMatchObject({
+      ...{ code: 2, out: "", err: expect.stringContaining("--for: expected it once") },
+    });
+  },
+);
+
 /** A program named ssh that runs the script here, with a home folder for each host. */
 async function withSsh(cli: Awaited<ReturnType<typeof openCommands>>, pool: string) {
   await cli.write(
