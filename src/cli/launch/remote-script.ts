@@ -61,11 +61,12 @@ flock -n "$lock" true || answer there
 before=$(wc -c <"$log")
 setsid flock -n -o "$lock" ${words} </dev/null >>"$log" 2>&1 &
 for i in $(seq 300); do
+  kill -0 $! 2>/dev/null && ended= || ended=yes # first: what it says at its end is read, too
   said=$(tail -c "+$((before + 1))" "$log")
   case $said in
     *'pool: '[1-9]*' worker'*', root '*) answer started "$log" ;;
   esac
-  kill -0 $! 2>/dev/null || fail "$said"
+  [ -z "$ended" ] || fail "$said"
   sleep 0.1
 done
 fail "expected the pool to start within 30 seconds, found: $said"`,
