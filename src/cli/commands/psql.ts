@@ -3,13 +3,9 @@ import { Command, Option } from "clipanion";
 import { configuredSettings } from "../../db/settings/target.ts";
 import { urlOf } from "../../db/settings/target-url.ts";
 import { openDatabase } from "../../db/connection/open.ts";
-import { type ExitCode, exitCodes, PdoflowError } from "../../domain/errors.ts";
+import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
-
-class PsqlMissing extends PdoflowError {
-  override readonly name = "PsqlMissing";
-  readonly exitCode = exitCodes.notFound;
-}
+import { findProgram } from "../shell/find-program.ts";
 
 export class PsqlCommand extends PdoflowCommand {
   static override paths = [["psql"]];
@@ -28,13 +24,10 @@ export class PsqlCommand extends PdoflowCommand {
   rest = Option.Rest({ name: "arguments of psql" });
 
   async run(): Promise<ExitCode> {
-    const program = Bun.which("psql", { PATH: this.context.env["PATH"] ?? "" });
-    if (program === null) {
-      throw new PsqlMissing(
-        "expected psql on the PATH, found none. Install the client of PostgreSQL, or open the " +
-          "database in another program. Its URL: pdoflow config --url",
-      );
-    }
+    const remedy =
+      "Install the client of PostgreSQL, or open the database in another program. Its URL: " +
+      "pdoflow config --url";
+    const program = findProgram("psql", this.context.env, remedy);
     const target = await this.target();
     // So that a server that does not answer is described as by other commands.
     await this.explaining(target, async () => {

@@ -5,15 +5,12 @@ import { readDesired } from "../../db/dashboard/desired.ts";
 import { type ExitCode, exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import { forOption, projectOption, scaledPools } from "../input/desired-flags.ts";
 import { PdoflowCommand } from "../shell/command.ts";
+import { findProgram } from "../shell/find-program.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { type Engine, withOptions } from "./engine.ts";
 import { checkFill } from "./fill-options.ts";
-
-class EngineMissing extends PdoflowError {
-  override readonly name = "EngineMissing";
-  readonly exitCode = exitCodes.notFound;
-}
+import { runWithInput } from "./run-with-input.ts";
 
 class EngineFailed extends PdoflowError {
   override readonly name = "EngineFailed";
@@ -97,21 +94,9 @@ export abstract class LaunchBatchCommand extends PdoflowCommand {
   async #ask([name = "", ...args]: string[]) {
     const { env, cwd } = this.context;
     const { title, script } = this.engine;
-    const program = Bun.which(name, { PATH: env["PATH"] ?? "" });
-    if (program === null) {
-      throw new EngineMissing(
-        `expected ${name} on the PATH, found none. Run this on a machine that can submit to ` +
-          `${title}.`,
-      );
-    }
-    const child = Bun.spawn([program, ...args], {
-      ...{ cwd, env, stdin: Buffer.from(script), stdout: "pipe", stderr: "pipe" },
-    });
-    const [stdout, stderr, code] = await Promise.all([
-      child.stdout.text(),
-      child.stderr.text(),
-      child.exited,
-    ]);
+    const remedy = `Run this on a machine that can submit to ${title}.`;
+    const program = findProgram(name, env, remedy);
+    const { stdout, stderr, code } = await runWithInput([program, ...args], script, { cwd, env });
     if (code === 0) return { stdout, stderr };
     const said = `${stdout}${stderr}`.trim();
     throw new EngineFailed(`expected ${name} to succeed, it exited with ${code}: ${said}`);

@@ -1,12 +1,9 @@
 import { readFileSync } from "node:fs";
 
-import { exitCodes, InvalidInput, messageOf, PdoflowError } from "../../domain/errors.ts";
+import { InvalidInput, messageOf } from "../../domain/errors.ts";
+import { findProgram } from "../shell/find-program.ts";
 import { answerMark, type HostTask, type RemotePool, remoteScript } from "./remote-script.ts";
-
-export class SshMissing extends PdoflowError {
-  override readonly name = "SshMissing";
-  readonly exitCode = exitCodes.notFound;
-}
+import { runWithInput } from "./run-with-input.ts";
 
 /** Connections that are opened at the same time. */
 const connectionsMax = 16;
@@ -57,12 +54,9 @@ export class Hosts {
   readonly #env: Record<string, string | undefined>;
   readonly #pool: RemotePool;
 
-  /** @throws {SshMissing} */
+  /** @throws {ProgramMissing} */
   constructor(env: Record<string, string | undefined>, pool: RemotePool) {
-    const ssh = Bun.which("ssh", { PATH: env["PATH"] ?? "" });
-    if (ssh === null)
-      throw new SshMissing("expected ssh on the PATH, found none. Install OpenSSH.");
-    this.#ssh = ssh;
+    this.#ssh = findProgram("ssh", env, "Install OpenSSH.");
     this.#env = env;
     this.#pool = pool;
   }
@@ -89,21 +83,17 @@ export class Hosts {
   async #askOne(task: HostTask, host: string): Promise<HostAnswer> {
     // A question for a password could not be answered: the script is on stdin.
     const options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"];
-    const child = Bun.spawn([this.#ssh, ...options, "--", host, "exec sh -s"], {
-      env: this.#env,
-      stdin: Buffer.from(remoteScript(task, this.#pool)),
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [out, err, code] = await Promise.all([
-      child.stdout.text(),
-      child.stderr.text(),
-      child.exited,
-    ]);
-    const [, said] = out.split(answerMark, 2);
+    const command = [this.#ssh, ...options, "--", host, "exec sh -s"];
+    const input = remoteScript(task, this.#pool);
+    const { stdout, stderr, code } = await runWithInput(command, input, { env: this.#env });
+    const [, said] = stdout.split(answerMark, 2);
     const [, state, text = ""] = /^(started|there|free|ok|failed)\b ?([^]*)/.exec(said ?? "") ?? [];
     if (code !== 0 || state === undefined) {
-      return { host, state: "failed", text: `${out}${err}`.trim() || `ssh exited with ${code}` };
+      return {
+        host,
+        state: "failed",
+        text: `${stdout}${stderr}`.trim() || `ssh exited with ${code}`,
+      };
     }
     return { host, state: state as HostAnswer["state"], text: text.trim() };
   }
