@@ -6,6 +6,12 @@ import { readMetrics } from "../../../src/db/dashboard/metrics.ts";
 import { readSnapshot } from "../../../src/db/dashboard/snapshot.ts";
 import { freshQueue, jobsOf, newPool, postJobs, recordPart, take } from "../engine.ts";
 
+/**
+ * Commits wait until the log is flushed. Before that, vacuum marks no page as visible to all, and
+ * index-only scans read the table, too: the counts of rows would depend on the log writer.
+ */
+const flushing = { connections: 1, overrides: { synchronous_commit: "on" } };
+
 /** As many more postings like one, with a lane each. */
 async function postLike({ sql }: Db, id: number, count: number, isEnded: boolean) {
   await sql`
@@ -44,7 +50,7 @@ async function costOf({ target }: Db, look: (db: Db) => Promise<unknown>) {
 
 test("the dashboard reads neither jobs and outcomes nor ended postings", async () => {
   await using queue = await freshQueue();
-  await using db = connect(queue.target, { connections: 1 });
+  await using db = connect(queue.target, flushing);
   const pool = await newPool(db);
   const id = await postJobs(db, 50_000);
   const jobs = jobsOf(await take(db, pool, { cap: 1_000 }));
@@ -73,7 +79,7 @@ test("the dashboard reads neither jobs and outcomes nor ended postings", async (
 
 test("a refresh looks at the shown postings of flows, and judges each upstream once", async () => {
   await using queue = await freshQueue();
-  await using db = connect(queue.target, { connections: 1 });
+  await using db = connect(queue.target, flushing);
   const up = await postJobs(db, 1);
   await postLike(db, up, 20_000, true);
   const id = await postJobs(db, 10, { after: [{ posting: up, kind: "after" }] });
@@ -92,6 +98,6 @@ test("a refresh looks at the shown postings of flows, and judges each upstream o
   // 500 newest postings, 500 more stages, and the edges of these. 3,000 postings wait.
   expect(rowsOf("edge")).toBeLessThan(1_010);
   expect(rowsOf("flow")).toBeLessThan(1_001);
-  // By the sample of the analysis, one of two plans looks at the shown ones once or twice more.
-  expect(rowsOf("posting")).toBeLessThan(8_000);
+  // The unfinished ones, and the shown ones two or three times.
+  expect(rowsOf("posting")).toBeLessThan(6_000);
 }, 60_000);
