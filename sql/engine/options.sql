@@ -109,9 +109,9 @@ begin
   return pdoflow.moment_option(p_key, p_value);
 end $$;
 
--- Whether a value is a list of needs: [["disk", "has"], ["mem", ">=", 1024], ["gpu", "=", 1]]. With
--- a number, "=" is an amount that a job takes. The names cpus, mem and gpu have no words, and no
--- other spelling: see src/domain/known-resources.ts.
+-- Whether a value is a list of needs: [["disk", "has"], ["mem", ">=", 1048576], ["gpu", "=", 1]].
+-- With a number, "=" is an amount that a job takes. The names cpus, mem and gpu have no words, and
+-- no other spelling: see src/domain/known-resources.ts.
 create function pdoflow.is_needs(p_value jsonb) returns boolean language plpgsql immutable as $$
 begin
   return case when jsonb_typeof(p_value) <> 'array' then false else not exists (
@@ -129,6 +129,25 @@ begin
                when 'number' then (need -> 2)::numeric >= 0.0001 end
         or need ->> 1 = '>=' and jsonb_array_length(need) = 3
            and jsonb_typeof(need -> 2) = 'number'), false) end) end;
+end $$;
+
+-- Raises an error for needs that jobs cannot have. Memory below 1 MiB lacks its unit: as
+-- isLittleMemory in src/domain/capabilities.ts.
+create function pdoflow.require_needs(p_key text, p_value jsonb) returns void
+language plpgsql as $$
+begin
+  if octet_length(p_value::text) > 1000 or pg_column_size(p_value) > 1300
+     or not pdoflow.is_needs(p_value) then
+    perform pdoflow.refuse_option(
+      p_key, 'needs such as [["gpu", "=", 1]], of at most 1000 bytes', p_value);
+  elsif exists (
+    select from jsonb_array_elements(p_value) as n (need)
+    where need ->> 0 = 'mem' and jsonb_typeof(need -> 2) = 'number'
+      and (need ->> 2)::numeric < 1048576)
+  then
+    perform pdoflow.refuse_option(
+      p_key, 'an amount of mem in bytes, at least 1048576 (1M)', p_value);
+  end if;
 end $$;
 
 -- Describes the fault of an entry point; null if it is valid. The rule is that of
@@ -233,12 +252,7 @@ begin
       perform pdoflow.text_option(
         p_key, p_value, octet_length(v_text) <= 1000 and v_text ~ '^[^[:cntrl:]]+$',
         'the name of a project, up to 1000 bytes, "*" for any');
-    when 'needs' then
-      if octet_length(p_value::text) > 1000 or pg_column_size(p_value) > 1300
-         or not pdoflow.is_needs(p_value) then
-        perform pdoflow.refuse_option(
-          p_key, 'needs such as [["gpu", "=", 1]], of at most 1000 bytes', p_value);
-      end if;
+    when 'needs' then perform pdoflow.require_needs(p_key, p_value);
     when 'gather' then
       v.gather := pdoflow.whole_option(p_key, p_value, 1, 9007199254740991);
     when 'gatherSize' then v.gather_size := pdoflow.whole_option(p_key, p_value, 2, 2147483647);

@@ -51,7 +51,8 @@ export function parseResources(
     if (fault !== null) problems.push(fault);
     else if (!name.test(key) || provided === null) {
       problems.push(wrong(word, "cpus=4, mem=64G or gpu=0,1"));
-    } else if (isRemoved) provides.delete(key);
+    } else if (isLittleMemory(key, provided)) problems.push(littleMemory(word, "mem=64G"));
+    else if (isRemoved) provides.delete(key);
     else provides.set(key, provided);
   }
   if (problems.length > 0) throw new InvalidInput(option, problems);
@@ -180,6 +181,9 @@ export function needsFault(needs: Needs): string | null {
     if (need[1] === "=" && typeof need[2] === "string" && !canBeWord(need[0], need[2])) {
       return `${formatNeed(need)}: expected an amount such as ${need[0] === mem ? "8G" : "1"}`;
     }
+    if (isLittleMemory(need[0], need[2])) {
+      return littleMemory(formatNeed(need), `mem${need[1]}8G`);
+    }
   }
   const counted = needs.filter(isCount);
   const names = counted.map(([key]) => key);
@@ -196,6 +200,13 @@ export function needsFault(needs: Needs): string | null {
   }
   return null;
 }
+
+/** Less memory is taken for an amount without its unit: `mem=8` for `mem=8G`. */
+const leastMemory = 2 ** 20;
+const isLittleMemory = (key: string, amount: unknown): boolean =>
+  key === mem && typeof amount === "number" && amount < leastMemory;
+const littleMemory = (found: string, example: string): string =>
+  `${found}: expected at least 1M, because amounts without a unit are bytes; such as ${example}`;
 
 /** The finest share of a resource … */
 export const leastAmount = 0.0001;

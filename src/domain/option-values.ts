@@ -103,7 +103,7 @@ export const Project = text(
 
 export const ShortName = text("expected a name of at most 100 bytes", (name) => isShort(name, 100));
 
-const needsText = 'expected needs such as [["gpu", "=", 1], ["mem", ">=", 1024]]';
+const needsText = 'expected needs such as [["gpu", "=", 1], ["mem", ">=", 8589934592]]';
 
 export const NeedsOfJobs: v.GenericSchema<Needs> = v.pipe(
   v.array(

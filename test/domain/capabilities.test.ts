@@ -67,6 +67,10 @@ test.each([
     (part) => ["needs", () => parseNeeds(part), `${part}: expected an amount such as 1`] as const,
   ),
   ["needs", () => parseNeeds("mem=8X"), "mem=8X: expected an amount such as 8G"],
+  ...["mem=8", "mem>=0.5", "mem=1023K"].map(
+    (part) => ["needs", () => parseNeeds(part), `${part}: expected at least 1M`] as const,
+  ),
+  ["resource", () => parseResources(["mem=64"]), "mem=64: expected at least 1M, because amounts"],
   ["needs", () => parseNeeds("cpu=4"), 'expected the name cpus, found "cpu"'],
   ["needs", () => parseNeeds("gpus"), 'expected the name gpu, found "gpus"'],
   ["needs", () => parseNeeds("GPU>=1"), 'expected the name gpu, found "GPU"'],

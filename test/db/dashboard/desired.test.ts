@@ -40,17 +40,19 @@ test("running jobs and jobs that could be claimed count, and ended ones do not",
   expect(await slots(db)).toBe(0);
 });
 
+const M = 2 ** 20;
+
 test("only jobs of routes that such pools serve count", async () => {
   await using db = await freshQueue();
   await postJobs(db, 1);
   await postJobs(db, 2, { needs: [["gpu", "has"]] });
-  await postJobs(db, 4, { needs: [["mem", ">=", 100]], project: "a" });
+  await postJobs(db, 4, { needs: [["mem", ">=", 100 * M]], project: "a" });
   await postJobs(db, 8, { project: "b" });
   await postJobs(db, 16, { run: "of one pool only" });
   expect(await slots(db)).toBe(15);
   expect(await slots(db, { provides: {} })).toBe(9);
-  expect(await slots(db, { provides: { gpu: true, mem: 99 } })).toBe(11);
-  expect(await slots(db, { provides: { mem: 100 } })).toBe(13);
+  expect(await slots(db, { provides: { gpu: true, mem: 99 * M } })).toBe(11);
+  expect(await slots(db, { provides: { mem: 100 * M } })).toBe(13);
   expect(await slots(db, { project: "a" })).toBe(7);
   const [row] = await db.sql`select pdoflow.desired_slots('"gpu"') as odd,
     pdoflow.desired_pools('{"gpu": true}', 4) as pools, pdoflow.desired_slots('null') as any`;
@@ -139,16 +141,16 @@ test("pools are counted by the amounts that jobs take, if these need more pools 
   await postJobs(db, 4, {
     needs: [
       ["gpu", "=", 0.5],
-      ["mem", "=", 3],
+      ["mem", "=", 3 * M],
     ],
   });
-  const provides = { gpu: ["0", "1"], mem: 64 };
+  const provides = { gpu: ["0", "1"], mem: 64 * M };
   expect(await desired(db, { provides, slots: 16 })).toEqual({ slots: 114, pools: 8 });
   expect(await desired(db, { provides, slots: 64 })).toEqual({ slots: 114, pools: 6 });
-  expect(await desired(db, { provides: { ...provides, mem: 3 }, slots: 64 })).toEqual({
+  expect(await desired(db, { provides: { ...provides, mem: 3 * M }, slots: 64 })).toEqual({
     ...{ slots: 114, pools: 6 },
   });
-  const small = { gpu: ["0"], mem: 3 };
+  const small = { gpu: ["0"], mem: 3 * M };
   expect(await desired(db, { provides: small, slots: 64 })).toEqual({ slots: 114, pools: 12 });
   expect(await desired(db, { slots: 64 })).toEqual({ slots: 114, pools: 2 });
   const [row] = await db.sql`select pdoflow.desired_pools(${db.sql.json(small)}, 64) as pools`;

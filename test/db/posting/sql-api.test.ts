@@ -159,6 +159,10 @@ test.each([
   [`'a.ts#f', '[[1]]', '{"needs": ["gpu"]}'`, "option needs: expected needs such as"],
   [`'a.ts#f', '[[1]]', '{"needs": [["gpu", "=", "-1"]]}'`, "option needs: expected needs such as"],
   [`'a.ts#f', '[[1]]', '{"needs": [["GPU", "=", 1]]}'`, "option needs: expected needs such as"],
+  [
+    `'a.ts#f', '[[1]]', '{"needs": [["cpus", "=", 4], ["mem", "=", 8]]}'`,
+    "option needs: expected an amount of mem in bytes, at least 1048576 (1M)",
+  ],
   [`'a.ts#f', '[[1]]', '{"needs": [["cpu", ">=", 4]]}'`, "option needs: expected needs such as"],
   [`'a.ts#f', '[[1]]', '[]'`, "expected an object"],
 ])("post(%s) reports the fault", async (args, message) => {
