@@ -9,6 +9,8 @@ export interface ServiceEnvironment {
 /** How often the status is sent, if it has changed. */
 const statusEveryMs = 5_000;
 const againMs = 200;
+/** Shorter intervals would keep the pool busy; Bun takes longer ones for no time at all. */
+const [watchdogMinMs, watchdogMaxMs] = [20, 2 ** 31 - 1];
 
 /**
  * Reports to the service manager that started this process (`man 3 sd_notify`): when it is ready,
@@ -24,7 +26,7 @@ export class ServiceReports implements Disposable {
 
   private constructor(send: (text: string) => boolean, watchdogMs: number | null) {
     this.#send = send;
-    if (watchdogMs !== null) this.#watchdog = setInterval(() => send("WATCHDOG=1"), watchdogMs / 2);
+    if (watchdogMs !== null) this.#watchdog = setInterval(() => send("WATCHDOG=1"), watchdogMs);
   }
 
   /**
@@ -32,13 +34,10 @@ export class ServiceReports implements Disposable {
    *
    * @throws if one does, and this system has no C library with which to send them.
    */
-  static of({ env, pid }: ServiceEnvironment): ServiceReports | null {
-    const socket = env["NOTIFY_SOCKET"] ?? "";
+  static of(service: ServiceEnvironment): ServiceReports | null {
+    const socket = service.env["NOTIFY_SOCKET"] ?? "";
     if (!/^[@/]./.test(socket)) return null;
-    const isOurs = [undefined, "", String(pid)].includes(env["WATCHDOG_PID"]);
-    const watchdogUs = Number(env["WATCHDOG_USEC"]);
-    const watchdogMs = isOurs && watchdogUs > 0 ? watchdogUs / 1_000 : null;
-    return new ServiceReports(datagramSender(socket), watchdogMs);
+    return new ServiceReports(datagramSender(socket), watchdogMs(service));
   }
 
   /** It is ready; from now on its status is sent when it changes. */
@@ -71,6 +70,14 @@ export class ServiceReports implements Disposable {
     clearInterval(this.#statusTimer);
     clearTimeout(this.#again);
   }
+}
+
+/** The time between two reports, half of what the watchdog waits; null if there is none. */
+export function watchdogMs({ env, pid }: ServiceEnvironment): number | null {
+  const isOurs = [undefined, "", String(pid)].includes(env["WATCHDOG_PID"]);
+  const waitsUs = Number(env["WATCHDOG_USEC"]);
+  if (!isOurs || !(waitsUs > 0)) return null;
+  return Math.min(Math.max(waitsUs / 2_000, watchdogMinMs), watchdogMaxMs);
 }
 
 const oneLine = (text: string) => text.replaceAll(/\s+/g, " ");

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "bun:test";
 
 import { metricFormats } from "../../../src/domain/metric-text.ts";
+import { watchdogMs } from "../../../src/cli/health/service-reports.ts";
 import { said, until } from "../../binary/cli.ts";
 import { freshDatabase } from "../../database.ts";
 import { openProxy } from "../../proxy.ts";
@@ -313,6 +314,12 @@ test("a watchdog for another process gets no reports, and a service manager that
   const env = { NOTIFY_SOCKET: at, WATCHDOG_USEC: "2000" };
   const ended = await cli.runWith({ env }, "pool", "--once", "--max-workers", "1");
   expect(ended.code).toBe(0);
+});
+
+test("the interval of the watchdog is bounded, so that a pool has time for its jobs", () => {
+  const of = (WATCHDOG_USEC: string) => watchdogMs({ env: { WATCHDOG_USEC }, pid: 7 });
+  expect(["60000000", "1", "0.1", "1e15"].map(of)).toEqual([30_000, 20, 20, 2 ** 31 - 1]);
+  expect(["0", "-1", "", "soon"].map(of)).toEqual([null, null, null, null]);
 });
 
 test("a manager that comes late, or reads slowly, still learns that the pool is ready", async () => {
