@@ -14,6 +14,7 @@ import type { Db } from "../../db/connection/connect.ts";
 import { readJobSamples } from "../../db/read/job-samples.ts";
 import { readPaces } from "../../db/read/pace.ts";
 import { readCounts } from "../../db/read/status.ts";
+import { canReadOutcomes } from "../../db/read/rights.ts";
 import { readEdges } from "../../db/read/edges.ts";
 import { roughTime } from "../../../tui/draw/pace.ts";
 import { readScheduleOverview, type ScheduleOverview } from "../../db/read/schedules.ts";
@@ -88,7 +89,9 @@ export class StatusCommand extends PdoflowCommand {
         : await findPostings(db, await findWholePostings(db, selectors));
       const counted = await countPostings(db, postings);
       const pools = isAll ? await readPools(db) : [];
-      const schedules = isAll ? [...(await readScheduleOverview(db, scheduleLimit))] : [];
+      const isReader = await canReadOutcomes(db);
+      const hasSchedules = isAll && isReader;
+      const schedules = hasSchedules ? [...(await readScheduleOverview(db, scheduleLimit))] : [];
       if (this.json) {
         this.printJson(outputSchemas.status, {
           database: db.target,
@@ -108,14 +111,11 @@ export class StatusCommand extends PdoflowCommand {
         });
         const isShown = ({ route, pools }: WaitingPosting) =>
           !isAll || pools.length > 0 || !isOfProject(route, { project: own });
-        for (const family of await readFamilies(
-          db,
-          postings.map(({ id }) => id),
-        )) {
-          this.say(familyLine(family));
-        }
+        const ids = postings.map(({ id }) => id);
+        const families = isReader ? await readFamilies(db, ids) : [];
+        for (const family of families) this.say(familyLine(family));
         for (const line of await obstacleLines(db, counted, isShown)) this.say(line);
-        await this.#showPlots(db, counted);
+        if (isReader) await this.#showPlots(db, counted);
         if (isAll) this.#showPools(pools);
         if (schedules.length > 0) this.#showSchedules(schedules);
       }

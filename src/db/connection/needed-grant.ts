@@ -70,5 +70,8 @@ export function describeNeededGrant(message: string, role: string | null): strin
   const ask = `Ask the owner of the queue to run: pdoflow grant --role ${role ?? "ROLE"} as`;
   const who = role === null ? "this role" : `the role ${role}`;
   if (others.length === 0) return `${who} lacks the grant "${first}". ${ask} ${first}.`;
+  if (kinds === readers) {
+    return `${who} may not read outcomes and schedules. ${ask} viewer, or as poster for its own.`;
+  }
   return `${who} lacks a grant. ${ask} KIND, where KIND is ${orList(kinds)}.`;
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { type Roles, withRoles } from "../../db/roles/roles.ts";
 import { type Ended } from "../../binary/cli.ts";
+import { documentOf } from "./json.ts";
 import { type Commands, openCommands } from "../in-process.ts";
 
 let roles: Roles;
@@ -74,6 +75,20 @@ test("a poster runs her own jobs at once, with a pool that may run no others", a
   expect(await out("ada", "status", adas, "--json")).toContain('"waiting":1');
   expect(await as("bob", "cancel", adas)).toMatchObject({ code: 4 });
   expect(await out("olaf", "cancel", adas)).toBe("");
+}, 60_000);
+
+test("status shows a pool's role what it may see, and top names the grant that it lacks", async () => {
+  const id = await out("ada", "post", "f.ts#f", "--args", "7");
+  await out("ada", "schedule", "add", "night", "0 3 * * *", "--", "post", "f.ts#f", "--args", "1");
+  const status = documentOf("status", await out("cluster", "status", "--json"));
+  expect(status.postings.map((posting) => String(posting.id))).toContain(id);
+  expect(status.schedules).toEqual([]);
+  expect(await out("cluster", "status", id)).toContain("f.ts#f");
+  expect(documentOf("status", await out("ada", "status", "--json")).schedules).toHaveLength(1);
+  const top = await as("cluster", "top", "--json");
+  expect(top).toMatchObject({ code: 3, err: expect.stringContaining(" as viewer, or as poster") });
+  await out("ada", "schedule", "delete", "night");
+  await out("ada", "cancel", id);
 }, 60_000);
 
 test("commands that a role may not run are refused, with a remedy", async () => {

@@ -27,7 +27,7 @@ test("each function and relation of the schema needs the grant that the message 
 test.each([
   ["permission denied for function pool_register", 'the role ada lacks the grant "pool". Ask'],
   ["permission denied for function pause", "--role ada as KIND, where KIND is poster or operator."],
-  ["permission denied for table outcome", "where KIND is poster, viewer or operator."],
+  ["permission denied for table outcome", "--role ada as viewer, or as poster for its own."],
   ["permission denied for table grantee", "only the owner of the queue may do that."],
   ["permission denied for database science", "grant create on database science to ada;"],
   ["the role ada may not post", "this role may not do that."],
