@@ -9,7 +9,7 @@ import { openCli, said, until } from "../cli.ts";
 import { postJobs, ended, expectAllDone } from "./many-jobs.ts";
 import { connect } from "../../../src/db/connection/connect.ts";
 import { deferred } from "../../../src/domain/node-20.ts";
-import { untilBlocked } from "../../db/engine.ts";
+import { untilBlocked } from "../../db/locks.ts";
 import { workersOf } from "../processes.ts";
 
 test("backends that are terminated again and again cost nothing but time", async () => {

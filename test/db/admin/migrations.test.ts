@@ -24,8 +24,8 @@ import {
   silence,
   take,
   takeAll,
-  until,
 } from "../engine.ts";
+import { until } from "../locks.ts";
 import { catalogOf } from "./catalog.ts";
 
 const names = migrations.map(({ name }) => name);

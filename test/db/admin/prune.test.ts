@@ -9,11 +9,9 @@ import { countPrunable, prune } from "../../../src/db/admin/prune.ts";
 import { findVacuumBlockers } from "../../../src/db/admin/vacuum.ts";
 import {
   cancel,
-  commit,
   freshQueue,
   jobsOf,
   newPool,
-  openTransaction,
   postJobs,
   postManySingles,
   putBack,
@@ -23,6 +21,7 @@ import {
   take,
   takeAll,
 } from "../engine.ts";
+import { commit, openTransaction } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 import { all, everywhere, fillUp, kept, postEnded, spans } from "./retention.ts";
 

@@ -4,17 +4,8 @@ import { expect, test } from "bun:test";
 import { connect } from "../../../src/db/connection/connect.ts";
 import { keepRoom } from "../../../src/db/posting/insert.ts";
 import { prune } from "../../../src/db/admin/prune.ts";
-import {
-  commit,
-  freshQueue,
-  jobsOf,
-  newPool,
-  openTransaction,
-  postJobs,
-  readLines,
-  recordPart,
-  take,
-} from "../engine.ts";
+import { freshQueue, jobsOf, newPool, postJobs, readLines, recordPart, take } from "../engine.ts";
+import { commit, openTransaction } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 import { all, fillUp, opensSpan, spans } from "./retention.ts";
 

@@ -11,7 +11,8 @@ import {
 } from "../../../src/db/connection/connect.ts";
 import { markListening } from "../../../src/db/engine/pools.ts";
 import type { Target } from "../../../src/db/settings/target.ts";
-import { newPool, postJobs, queueOfFile, until } from "../engine.ts";
+import { newPool, postJobs, queueOfFile } from "../engine.ts";
+import { until } from "../locks.ts";
 
 const freshQueue = queueOfFile();
 

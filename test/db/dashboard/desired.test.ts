@@ -12,13 +12,13 @@ import {
   jobsOf,
   leased,
   newPool,
-  openTransaction,
   postJobs,
   postManySingles,
   queueOfFile,
   record,
   take,
 } from "../engine.ts";
+import { openTransaction } from "../locks.ts";
 
 const freshQueue = queueOfFile();
 

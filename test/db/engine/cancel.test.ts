@@ -7,13 +7,10 @@ import { finishStragglers } from "../../../src/db/engine/outcomes.ts";
 import { readCounts } from "../../../src/db/read/status.ts";
 import {
   cancel,
-  commit,
-  findDeadlocksSoon,
   queueOfFile,
   jobsOf,
   newPool,
   nth,
-  openTransaction,
   postJobs,
   putBack,
   record,
@@ -24,9 +21,8 @@ import {
   silence,
   take,
   takeAll,
-  until,
-  untilBlocked,
 } from "../engine.ts";
+import { commit, findDeadlocksSoon, openTransaction, until, untilBlocked } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

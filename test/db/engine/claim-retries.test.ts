@@ -3,13 +3,11 @@ import { describe, expect, test } from "bun:test";
 import { nextTimes } from "../../../src/db/engine/starts.ts";
 import {
   allRoutes,
-  commit,
   queueOfFile,
   hold,
   jobsOf,
   names,
   newPool,
-  openTransaction,
   postJobs,
   putBack,
   record,
@@ -17,6 +15,7 @@ import {
   take,
   takeAll,
 } from "../engine.ts";
+import { commit, openTransaction } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

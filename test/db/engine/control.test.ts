@@ -4,13 +4,11 @@ import { noJobs } from "../../../src/domain/states.ts";
 import { readCounts } from "../../../src/db/read/status.ts";
 import {
   cancel,
-  commit,
   queueOfFile,
   hold,
   jobsOf,
   names,
   newPool,
-  openTransaction,
   postJobs,
   putBack,
   record,
@@ -18,9 +16,8 @@ import {
   resume,
   take,
   takeAll,
-  until,
-  untilBlocked,
 } from "../engine.ts";
+import { commit, openTransaction, until, untilBlocked } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

@@ -9,12 +9,10 @@ import { settle } from "../../../src/db/engine/settle.ts";
 import type { Edge } from "../../../src/domain/option-values.ts";
 import {
   cancel,
-  commit,
   hold,
   jobsOf,
   names,
   newPool,
-  openTransaction,
   postJobs,
   queueOfFile,
   record,
@@ -24,6 +22,7 @@ import {
   take,
   takeAll,
 } from "../engine.ts";
+import { commit, openTransaction } from "../locks.ts";
 import { insideOf } from "../acts.ts";
 import { all } from "../admin/retention.ts";
 import { brokenInvariants } from "../invariants.ts";

@@ -1,18 +1,8 @@
 import { expect, test } from "bun:test";
 
 import { setPriority } from "../../../src/db/engine/control.ts";
-import {
-  commit,
-  jobsOf,
-  leased,
-  newPool,
-  openTransaction,
-  postJobs,
-  queueOfFile,
-  recordPart,
-  take,
-  untilBlocked,
-} from "../engine.ts";
+import { jobsOf, leased, newPool, postJobs, queueOfFile, recordPart, take } from "../engine.ts";
+import { commit, openTransaction, untilBlocked } from "../locks.ts";
 
 const freshQueue = queueOfFile();
 

@@ -6,19 +6,17 @@ import { settle } from "../../../src/db/engine/settle.ts";
 import { each, fail, pair, statusOf, taken } from "../element-stories.ts";
 import {
   cancel,
-  commit,
   hold,
   jobsOf,
   newPool,
-  openTransaction,
   postJobs,
   queueOfFile,
   record,
   recordPart,
   take,
   takeAll,
-  untilBlocked,
 } from "../engine.ts";
+import { commit, openTransaction, untilBlocked } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

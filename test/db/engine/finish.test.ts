@@ -3,13 +3,10 @@ import { expect, test } from "bun:test";
 import type { Db } from "../../../src/db/connection/connect.ts";
 import { finishPostings, finishStragglers } from "../../../src/db/engine/outcomes.ts";
 import {
-  commit,
-  findDeadlocksSoon,
   queueOfFile,
   jobsOf,
   newPool,
   nth,
-  openTransaction,
   postJobs,
   putBack,
   record,
@@ -18,9 +15,8 @@ import {
   recordPart,
   take,
   takeAll,
-  until,
-  untilBlocked,
 } from "../engine.ts";
+import { commit, findDeadlocksSoon, openTransaction, until, untilBlocked } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

@@ -3,20 +3,18 @@ import { expect, test } from "bun:test";
 import type { Db } from "../../../src/db/connection/connect.ts";
 import { finishPostings, foldProgress } from "../../../src/db/engine/outcomes.ts";
 import {
-  commit,
   queueOfFile,
   jobsOf,
   type LeasedJob,
   newPool,
   nth,
-  openTransaction,
   postJobs,
   putBack,
   record,
   recordPart,
   take,
-  untilBlocked,
 } from "../engine.ts";
+import { commit, openTransaction, untilBlocked } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

@@ -7,12 +7,10 @@ import { claim } from "../../../src/db/engine/leases.ts";
 import { foldProgress } from "../../../src/db/engine/outcomes.ts";
 import {
   allRoutes,
-  commit,
   jobsOf,
   names,
   newPool,
   nth,
-  openTransaction,
   postJobs,
   postSingles,
   putBack,
@@ -20,8 +18,8 @@ import {
   record,
   recordPart,
   take,
-  untilBlocked,
 } from "../engine.ts";
+import { commit, openTransaction, untilBlocked } from "../locks.ts";
 
 const emptyQueue = queueOfFile();
 

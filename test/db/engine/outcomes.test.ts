@@ -4,13 +4,11 @@ import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { finishStragglers } from "../../../src/db/engine/outcomes.ts";
 import {
   cancel,
-  commit,
   hold,
   jobsOf,
   leased,
   newPool,
   nth,
-  openTransaction,
   postJobs,
   postManySingles,
   postSingles,
@@ -23,9 +21,8 @@ import {
   resume,
   take,
   takeAll,
-  until,
-  untilBlocked,
 } from "../engine.ts";
+import { commit, openTransaction, until, untilBlocked } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

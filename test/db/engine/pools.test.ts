@@ -12,11 +12,9 @@ import { follow } from "../../../src/db/engine/follow.ts";
 import { releaseUnknown } from "../../../src/db/engine/release.ts";
 import { readPools } from "../../../src/db/read/snapshot.ts";
 import {
-  commit,
   jobsOf,
   newPool,
   numberOf,
-  openTransaction,
   postJobs,
   postSingles,
   queueOfFile,
@@ -25,8 +23,8 @@ import {
   rescue,
   silence,
   take,
-  untilBlocked,
 } from "../engine.ts";
+import { commit, openTransaction, untilBlocked } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

@@ -6,13 +6,11 @@ import { sendHeartbeat } from "../../../src/db/engine/pools.ts";
 import { releaseUnknown } from "../../../src/db/engine/release.ts";
 import {
   cancel,
-  commit,
   hold,
   jobsOf,
   leased,
   newPool,
   nth,
-  openTransaction,
   postJobs,
   postSingles,
   putBack,
@@ -21,8 +19,8 @@ import {
   recordPart,
   take,
   takeAll,
-  untilBlocked,
 } from "../engine.ts";
+import { commit, openTransaction, untilBlocked } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

@@ -3,14 +3,11 @@ import { expect, test } from "bun:test";
 
 import { connect } from "../../../src/db/connection/connect.ts";
 import {
-  commit,
-  findDeadlocksSoon,
   hold,
   jobsOf,
   names,
   newPool,
   nth,
-  openTransaction,
   outcomesOf,
   postJobs,
   putBack,
@@ -23,9 +20,14 @@ import {
   silentPool,
   take,
   takeAll,
+} from "../engine.ts";
+import {
+  commit,
+  findDeadlocksSoon,
+  openTransaction,
   untilBlocked,
   untilBlockedOrDone,
-} from "../engine.ts";
+} from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

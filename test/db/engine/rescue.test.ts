@@ -4,13 +4,11 @@ import type { Db } from "../../../src/db/connection/connect.ts";
 import { finishStragglers } from "../../../src/db/engine/outcomes.ts";
 import {
   cancel,
-  commit,
   hold,
   jobsOf,
   names,
   newPool,
   numberOf,
-  openTransaction,
   outcomesOf,
   postJobs,
   queueOfFile,
@@ -23,6 +21,7 @@ import {
   take,
   takeAll,
 } from "../engine.ts";
+import { commit, openTransaction } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

@@ -6,11 +6,9 @@ import { finishPostings } from "../../../src/db/engine/outcomes.ts";
 import { readCounts } from "../../../src/db/read/status.ts";
 import {
   cancel,
-  commit,
   hold,
   jobsOf,
   newPool,
-  openTransaction,
   postJobs,
   putBack,
   queueOfFile,
@@ -20,8 +18,8 @@ import {
   refusal,
   resume,
   take,
-  untilBlocked,
 } from "../engine.ts";
+import { commit, openTransaction, untilBlocked } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

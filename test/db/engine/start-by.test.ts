@@ -6,17 +6,8 @@ import type { Db } from "../../../src/db/connection/connect.ts";
 import { startDue } from "../../../src/db/engine/starts.ts";
 import type { NewPosting } from "../../../src/db/posting/insert.ts";
 import { insideOf } from "../acts.ts";
-import {
-  commit,
-  jobsOf,
-  newPool,
-  openTransaction,
-  postJobs,
-  queueOfFile,
-  recordPart,
-  take,
-  untilBlockedOrDone,
-} from "../engine.ts";
+import { jobsOf, newPool, postJobs, queueOfFile, recordPart, take } from "../engine.ts";
+import { commit, openTransaction, untilBlockedOrDone } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

@@ -3,7 +3,8 @@ import { expect, test } from "bun:test";
 import { connect } from "../../../src/db/connection/connect.ts";
 import { reportUsage } from "../../../src/db/engine/usage.ts";
 import { readUsageSums } from "../../../src/db/read/usage.ts";
-import { newPool, postJobs, queueOfFile, refusal, untilBlocked } from "../engine.ts";
+import { newPool, postJobs, queueOfFile, refusal } from "../engine.ts";
+import { untilBlocked } from "../locks.ts";
 
 const freshQueue = queueOfFile();
 

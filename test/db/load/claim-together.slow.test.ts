@@ -4,13 +4,11 @@ import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import type { LeasedRange } from "../../../src/db/engine/leases.ts";
 import {
   cancel,
-  commit,
   queueOfFile,
   jobsOf,
   names,
   newPool,
   nth,
-  openTransaction,
   postJobs,
   postManySingles,
   postSingles,
@@ -18,9 +16,8 @@ import {
   record,
   take,
   takeAll,
-  untilBlocked,
-  untilBlockedOrDone,
 } from "../engine.ts";
+import { commit, openTransaction, untilBlocked, untilBlockedOrDone } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

@@ -7,7 +7,6 @@ import { setLimits, setPriority } from "../../../src/db/engine/control.ts";
 import { finishPostings, foldProgress } from "../../../src/db/engine/outcomes.ts";
 import {
   cancel,
-  findDeadlocksSoon,
   hold,
   jobsOf,
   newPool,
@@ -20,8 +19,8 @@ import {
   resume,
   silence,
   take,
-  until,
 } from "../engine.ts";
+import { findDeadlocksSoon, until } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();

@@ -3,7 +3,7 @@
 import type * as fc from "fast-check";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
-import { untilBlockedOrDone } from "../engine.ts";
+import { untilBlockedOrDone } from "../locks.ts";
 import { faultsOf, wentBack } from "./invariants.ts";
 import { forget } from "./prune.ts";
 import { attemptKey, have, linesOf, type Queue } from "./queue.ts";

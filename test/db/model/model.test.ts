@@ -4,19 +4,8 @@
 import { expect, test } from "bun:test";
 
 import { fuzzTimes } from "../../fuzz-times.ts";
-import {
-  commit,
-  findDeadlocksSoon,
-  freshQueue,
-  hold,
-  jobsOf,
-  newPool,
-  openTransaction,
-  postJobs,
-  record,
-  take,
-  untilBlocked,
-} from "../engine.ts";
+import { freshQueue, hold, jobsOf, newPool, postJobs, record, take } from "../engine.ts";
+import { commit, findDeadlocksSoon, openTransaction, untilBlocked } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 import { breaks, brokenText } from "./breaks.ts";
 import { ModelRuns } from "./runs.ts";

@@ -5,16 +5,8 @@ import { type Db, errorCode } from "../../../src/db/connection/connect.ts";
 import { prune } from "../../../src/db/admin/prune.ts";
 import { readRoutes } from "../../../src/db/engine/routes.ts";
 import { readVariables } from "../../../src/db/read/variables.ts";
-import {
-  cancel,
-  jobsOf,
-  newPool,
-  openTransaction,
-  postJobs,
-  record,
-  refusal,
-  take,
-} from "../engine.ts";
+import { cancel, jobsOf, newPool, postJobs, record, refusal, take } from "../engine.ts";
+import { openTransaction } from "../locks.ts";
 import { all } from "../admin/retention.ts";
 import { type Roles, trying, withRoles } from "../roles/roles.ts";
 

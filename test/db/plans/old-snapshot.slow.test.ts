@@ -3,16 +3,8 @@
 import { expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
-import {
-  freshQueue,
-  jobsOf,
-  newPool,
-  openTransaction,
-  postJobs,
-  postManySingles,
-  record,
-  take,
-} from "../engine.ts";
+import { freshQueue, jobsOf, newPool, postJobs, postManySingles, record, take } from "../engine.ts";
+import { openTransaction } from "../locks.ts";
 
 interface Plan {
   Plan: { "Shared Hit Blocks": number; "Shared Read Blocks": number };

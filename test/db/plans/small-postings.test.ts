@@ -2,7 +2,8 @@
 // postings (rule 3).
 import { expect, test } from "bun:test";
 
-import { freshQueue, newPool, openTransaction, postManySingles, take } from "../engine.ts";
+import { freshQueue, newPool, postManySingles, take } from "../engine.ts";
+import { openTransaction } from "../locks.ts";
 
 test("a claim of postings of one job reads no jobs of the postings between them", async () => {
   await using db = await freshQueue();

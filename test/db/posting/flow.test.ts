@@ -19,19 +19,17 @@ import { flowState, stageState } from "../../../src/domain/flow-status.ts";
 import type { Edge } from "../../../src/domain/option-values.ts";
 import {
   cancel,
-  commit,
   entryPoint,
   jobsOf,
   newPool,
-  openTransaction,
   outcome,
   queueOfFile,
   record,
   recordPart,
   refusal,
   take,
-  untilBlocked,
 } from "../engine.ts";
+import { commit, openTransaction, untilBlocked } from "../locks.ts";
 import { all } from "../admin/retention.ts";
 import { brokenInvariants } from "../invariants.ts";
 import { withRoles } from "../roles/roles.ts";

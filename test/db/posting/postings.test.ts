@@ -7,18 +7,15 @@ import { insertPosting } from "../../../src/db/posting/insert.ts";
 import { watchStatements } from "../../../src/db/connection/watch-statements.ts";
 import { NothingToPost } from "../../../src/domain/errors.ts";
 import {
-  commit,
   entryPoint,
   newPool,
-  openTransaction,
   postJobs,
   queueOfFile,
   readLines,
   refusal,
   takeAll,
-  until,
-  untilBlocked,
 } from "../engine.ts";
+import { commit, openTransaction, until, untilBlocked } from "../locks.ts";
 import { brokenInvariants } from "../invariants.ts";
 import { eachJob } from "../each-job.ts";
 

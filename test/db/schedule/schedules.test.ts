@@ -4,17 +4,8 @@ import { describe, expect, test } from "bun:test";
 import type { Db } from "../../../src/db/connection/connect.ts";
 import { backfillSchedule } from "../../../src/db/posting/schedules.ts";
 import { readScheduleOverview } from "../../../src/db/read/schedules.ts";
-import {
-  jobsOf,
-  names,
-  newPool,
-  openTransaction,
-  queueOfFile,
-  record,
-  refusal,
-  takeAll,
-  untilBlocked,
-} from "../engine.ts";
+import { jobsOf, names, newPool, queueOfFile, record, refusal, takeAll } from "../engine.ts";
+import { openTransaction, untilBlocked } from "../locks.ts";
 
 const freshQueue = queueOfFile();
 

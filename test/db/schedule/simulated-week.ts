@@ -2,14 +2,8 @@ import { Cron } from "croner";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { Dice } from "../../chaos/dice.ts";
-import {
-  jobsOf,
-  newPool,
-  openTransaction,
-  record,
-  takeAll,
-  untilBlockedOrDone,
-} from "../engine.ts";
+import { jobsOf, newPool, record, takeAll } from "../engine.ts";
+import { openTransaction, untilBlockedOrDone } from "../locks.ts";
 import { useTestClock } from "./test-clock.ts";
 
 /** A schedule of the week, and what is expected of it. */

@@ -5,7 +5,7 @@ import { freshDatabase } from "../../database.ts";
 import { openProxy } from "../../proxy.ts";
 import { openCommands } from "../../cli/in-process.ts";
 import { until } from "../../binary/cli.ts";
-import { commit, openTransaction, untilBlocked } from "../../db/engine.ts";
+import { commit, openTransaction, untilBlocked } from "../../db/locks.ts";
 
 test("the jobs of a claim that ends after its connection was lost run, too", async () => {
   await using db = await freshDatabase();
