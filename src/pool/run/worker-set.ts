@@ -30,8 +30,9 @@ export class WorkerSet {
 
   constructor(wanted: number, options: WorkerOptions, listener: WorkerSetListener) {
     this.#wanted = wanted;
-    this.#guard = new Guard(options.program);
-    this.#memory = new MemoryGroups(options.log ?? (() => {}), {
+    const log = options.log ?? (() => {});
+    this.#guard = new Guard(options.program, log);
+    this.#memory = new MemoryGroups(log, {
       onMoved: () => this.#oomKills.moved(),
     });
     this.#options = { ...options, guard: this.#guard };
