@@ -6,7 +6,7 @@ import type { ProcessContext } from "./cli/shell/context.ts";
 import type { Share } from "./domain/ledger.ts";
 import type { WorkerUser } from "./pool/run/confinement.ts";
 import type { JobToExecute } from "./pool/worker/execute-job.ts";
-import { exitCodes } from "./domain/errors.ts";
+import { exitCodes, hasCode } from "./domain/errors.ts";
 import { type StopSignal, stopSignalNames } from "./domain/stop-signals.ts";
 import { osUser } from "./db/settings/os-user.ts";
 
@@ -152,7 +152,7 @@ async function command(): Promise<void> {
   let lost: number | null = null;
   stdout.on("error", (error) => {
     if (lost !== null) return;
-    const isGone = "code" in error && error.code === "EPIPE"; // `| head` is done
+    const isGone = hasCode(error, "EPIPE"); // `| head` is done
     lost = isGone ? exitCodes.brokenPipe : exitCodes.output;
     if (!isGone) process.stderr.write(`pdoflow: cannot write the output: ${error.message}\n`);
     if (stopListeners.size === 0) process.exit(lost);

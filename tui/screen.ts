@@ -4,6 +4,7 @@ import { StringDecoder } from "node:string_decoder";
 
 import Program from "blessed/lib/program.js";
 
+import { hasCode } from "../src/domain/errors.ts";
 import type { Frame, Size } from "./draw/frame.ts";
 import { splitInput } from "./input.ts";
 import { paint } from "./draw/paint.ts";
@@ -183,7 +184,7 @@ export class Screen implements Disposable {
       try {
         sent += writeSync(outputFile, bytes, sent);
       } catch (error) {
-        if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) return;
+        if (!hasCode(error, "EAGAIN")) return;
         Bun.sleepSync(2);
       }
     }

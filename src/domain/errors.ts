@@ -86,6 +86,16 @@ export class PostingLost extends PdoflowError {
   }
 }
 
+/**
+ * Whether an error of the system has one of these codes, such as ENOENT. In Jest it is no instance
+ * of this realm's Error.
+ */
+export const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
+  typeof error === "object" &&
+  error !== null &&
+  "code" in error &&
+  codes.includes(String(error.code));
+
 /** The message of an error, without the name of its class. */
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 
-import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import { exitCodes, hasCode, PdoflowError } from "../domain/errors.ts";
 import type { ServerPaths } from "../db/settings/server-paths.ts";
 
 /** A server was asked to stop and did not. */
@@ -68,8 +68,7 @@ function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ENOENT" || code === "ESRCH") return undefined;
+    if (hasCode(error, "ENOENT", "ESRCH")) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import type { Db } from "../../db/connection/connect.ts";
 import { type BusyPool, type PostingOfRun, readPoolsOf, readRun } from "../../db/read/runs.ts";
-import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+import { exitCodes, hasCode, PdoflowError } from "../../domain/errors.ts";
 
 /** The posting is of no run: pools run it. */
 class NotARun extends PdoflowError {
@@ -76,6 +76,6 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return hasCode(error, "EPERM");
   }
 }

@@ -1,6 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { hasCode } from "../../domain/errors.ts";
+
 /** The process functions of the dashboard. */
 export const topProcess = (cwd: string, parent = process.ppid) => ({
   isOrphaned: () => process.ppid !== parent,
@@ -39,8 +41,7 @@ export const topProcess = (cwd: string, parent = process.ppid) => ({
         await writeFile(join(cwd, name), text, { flag: "wx" });
         return name;
       } catch (error) {
-        const isTaken = error instanceof Error && "code" in error && error.code === "EEXIST";
-        if (!isTaken || n >= 999) throw error;
+        if (!hasCode(error, "EEXIST") || n >= 999) throw error;
       }
     }
   },

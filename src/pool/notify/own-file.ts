@@ -8,7 +8,7 @@ import {
   statSync,
 } from "node:fs";
 
-import { InvalidInput, messageOf } from "../../domain/errors.ts";
+import { hasCode, InvalidInput, messageOf } from "../../domain/errors.ts";
 
 /**
  * The text of a file with secrets; null if it does not exist. What is checked is what is read, also
@@ -57,8 +57,7 @@ function open(path: string): number | null {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    const { code }: { code?: unknown } = Object(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return null;
     throw new InvalidInput(path, [
       `expected a file that this user can read, found an error: ${messageOf(error)}`,
     ]);

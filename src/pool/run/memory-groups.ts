@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
-import { messageOf } from "../../domain/errors.ts";
+import { hasCode, messageOf } from "../../domain/errors.ts";
 import { MemoryGroup } from "./memory-group.ts";
 
 interface System {
@@ -173,7 +173,7 @@ export class MemoryGroups {
       try {
         return this.#remove(folder);
       } catch (error) {
-        if (!(error instanceof Error && "code" in error && error.code === "EBUSY")) return; // gone
+        if (!hasCode(error, "EBUSY")) return; // gone
         if (performance.now() > giveUpAt) return; // the next pool removes it
       }
       await Bun.sleep(removalPauseMs);
@@ -195,7 +195,7 @@ function moveAll(from: string, to: string): void {
       try {
         writeFileSync(join(to, "cgroup.procs"), pid);
       } catch (error) {
-        if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+        if (!hasCode(error, "ESRCH")) throw error;
       }
     }
   }

@@ -23,7 +23,7 @@ import type { WorkerTotals } from "./attempt-watch.ts";
 import { PrintedOutput } from "./printed-output.ts";
 import { workerDeath } from "./worker-death.ts";
 import type { Spool } from "../wire/spool.ts";
-import { messageOf } from "../../domain/errors.ts";
+import { hasCode, messageOf } from "../../domain/errors.ts";
 
 export interface WorkerOptions {
   /** The command that starts this program: the binary, or Bun and src/main.ts. */
@@ -282,7 +282,7 @@ export class WorkerProcess {
     try {
       process.kill(-this.pid, signal);
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+      if (!hasCode(error, "ESRCH")) throw error;
     }
   }
 

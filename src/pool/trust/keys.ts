@@ -10,7 +10,7 @@ import { lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 
 import { requirePrivate } from "../../db/settings/secret-file.ts";
-import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+import { exitCodes, hasCode, InvalidInput, messageOf, PdoflowError } from "../../domain/errors.ts";
 
 /** A file of keys that does not exist was named. */
 export class KeyNotFound extends PdoflowError {
@@ -46,11 +46,9 @@ function writeNew(file: string, text: string, mode: number): void {
   try {
     writeFileSync(file, text, { mode, flag: "wx" });
   } catch (error) {
-    throw new InvalidInput(file, [`the key could not be written there: ${reasonOf(error)}`]);
+    throw new InvalidInput(file, [`the key could not be written there: ${messageOf(error)}`]);
   }
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : "unknown");
 
 /**
  * The key to sign with.
@@ -91,11 +89,11 @@ function textOfKey(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+    if (hasCode(error, "ENOENT")) {
       throw new KeyNotFound(`there is no key ${file}. Make one with: pdoflow keys new ${file}`);
     }
     throw new InvalidInput(file, [
-      `expected a key, found a file that cannot be read: ${reasonOf(error)}`,
+      `expected a key, found a file that cannot be read: ${messageOf(error)}`,
     ]);
   }
 }
@@ -133,7 +131,7 @@ export function readKeyFolder(folder: string): ListedKey[] {
     names = readdirSync(folder).sort();
   } catch (error) {
     throw new KeyNotFound(
-      `expected a folder of keys, found that ${folder} can't be read: ${reasonOf(error)}`,
+      `expected a folder of keys, found that ${folder} can't be read: ${messageOf(error)}`,
     );
   }
   requireOwned(folder);

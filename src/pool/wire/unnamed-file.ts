@@ -2,6 +2,8 @@ import { constants, openSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { hasCode } from "../../domain/errors.ts";
+
 /** Of Linux, on all machines (asm-generic/fcntl.h); node:fs does not have it. */
 const tmpfileBit = 0o20000000;
 const withoutName = constants.O_RDWR | constants.O_DIRECTORY | tmpfileBit;
@@ -29,6 +31,4 @@ export function createUnnamedFile(flags = 0): number {
  * Some file systems, such as NFS, only have files with names; they report that with these codes.
  */
 const isUnsupported = (error: unknown) =>
-  error instanceof Error &&
-  "code" in error &&
-  ["EOPNOTSUPP", "ENOTSUP", "EISDIR", "EINVAL"].includes(String(error.code));
+  hasCode(error, "EOPNOTSUPP", "ENOTSUP", "EISDIR", "EINVAL");
