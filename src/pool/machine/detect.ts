@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Environment } from "../../db/settings/parameters.ts";
 import type { Provides } from "../../domain/capabilities.ts";
 import { cgroupFiles } from "./cgroup.ts";
+import { systemText } from "./system-files.ts";
 
 /** The machine, or the part of it that this process may use. */
 export interface OwnMachine {
@@ -45,7 +46,7 @@ export function cpus(machine: OwnMachine): number {
   const limits = cgroupLimits(machine, "cpu", { v2: ["cpu.max"], v1: "cpu.cfs_quota_us" }).map(
     ({ path, text }) => {
       const period = read(machine, path.replace("cfs_quota_us", "cfs_period_us"));
-      const [quota, per = period ?? ""] = text.trim().split(" ");
+      const [quota, per = period] = text.trim().split(" ");
       return Math.ceil(Number(quota) / Number(per));
     },
   );
@@ -54,7 +55,7 @@ export function cpus(machine: OwnMachine): number {
 
 /** The numbers of the CPUs on which this process may run; none if the system does not say. */
 export function allowedCpus(machine: OwnMachine): string[] {
-  const status = read(machine, "/proc/self/status") ?? "";
+  const status = read(machine, "/proc/self/status");
   const ranges = /^Cpus_allowed_list:\s*([\d,-]+)$/m.exec(status)?.[1] ?? "";
   return ranges.split(",").flatMap((range) => {
     const [first = NaN, last = first] = range.split("-").map(Number);
@@ -66,7 +67,7 @@ export function allowedCpus(machine: OwnMachine): string[] {
 /** In bytes, a whole number of MiB; null if the system does not say. */
 function memory(machine: OwnMachine): number | null {
   const { env } = machine;
-  const kibibytes = /^MemTotal:\s*(\d+) kB$/m.exec(read(machine, "/proc/meminfo") ?? "")?.[1];
+  const kibibytes = /^MemTotal:\s*(\d+) kB$/m.exec(read(machine, "/proc/meminfo"))?.[1];
   const limits = cgroupLimits(machine, "memory", {
     ...{ v2: ["memory.max"], v1: "memory.limit_in_bytes" },
   }).map(({ text }) => Number(text));
@@ -140,7 +141,7 @@ async function namedBySmi(env: Environment): Promise<SmiAnswer | null> {
 function amdGpus(machine: OwnMachine): number {
   const folder = "/sys/class/kfd/kfd/topology/nodes";
   return list(machine, folder).filter((node) =>
-    /^simd_count [1-9]/m.test(read(machine, join(folder, node, "properties")) ?? ""),
+    /^simd_count [1-9]/m.test(read(machine, join(folder, node, "properties"))),
   ).length;
 }
 
@@ -149,12 +150,9 @@ function cgroupLimits(
   controller: string,
   files: { v2: readonly string[]; v1: string },
 ): { path: string; text: string }[] {
-  return cgroupFiles(read(machine, "/proc/self/cgroup") ?? "", controller, files).flatMap(
-    (path) => {
-      const text = read(machine, path);
-      return text === null ? [] : [{ path, text }];
-    },
-  );
+  return cgroupFiles(read(machine, "/proc/self/cgroup"), controller, files)
+    .map((path) => ({ path, text: read(machine, path) }))
+    .filter(({ text }) => text !== "");
 }
 
 /** The least positive number: others are not known, or stand for no limit. */
@@ -165,13 +163,7 @@ function least(amounts: readonly number[]): number | null {
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
 
-function read({ root = "/" }: OwnMachine, path: string): string | null {
-  try {
-    return readFileSync(join(root, path), "utf8");
-  } catch {
-    return null; // another kind of system
-  }
-}
+const read = ({ root = "/" }: OwnMachine, path: string): string => systemText(join(root, path));
 
 function list({ root = "/" }: OwnMachine, path: string): string[] {
   try {

@@ -1,8 +1,8 @@
 import { FFIType } from "bun:ffi";
-import { readdirSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 
 import { openLibc } from "./libc.ts";
+import { processIds, statOf } from "./system-files.ts";
 
 const lookMs = 1_000;
 /** WNOHANG of Linux. */
@@ -40,23 +40,9 @@ export function actAsFirstProcess(exit: (code: number) => never): void {
 
 /** The children that have ended: their ids, and when they started, because ids are used again. */
 function endedChildren(parent: number): [pid: number, start: string][] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name): [number, string][] => {
-      // After the name, which may contain anything: the state, the parent, …, the start.
-      const fields =
-        statOf(name)
-          ?.replace(/^.*\) /s, "")
-          .split(" ") ?? [];
-      const isEnded = fields[0] === "Z" && Number(fields[1]) === parent;
-      return isEnded ? [[Number(name), fields[19] ?? ""]] : [];
-    });
-}
-
-function statOf(pid: string): string | null {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, "latin1");
-  } catch {
-    return null; // it is gone
-  }
+  return processIds().flatMap((pid): [number, string][] => {
+    const fields = statOf(pid);
+    const isEnded = fields[0] === "Z" && Number(fields[1]) === parent;
+    return isEnded ? [[pid, fields[19] ?? ""]] : [];
+  });
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { processIds, systemText } from "../machine/system-files.ts";
 
 import { dropOldest } from "../../domain/drop-oldest.ts";
 import { messageOf } from "../../domain/errors.ts";
@@ -171,21 +171,11 @@ async function sweep(marks: readonly string[]): Promise<void> {
 
 /** The processes that started with one of these marks in their environment. */
 function marked(marks: ReadonlySet<string>): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      const mark = new RegExp(`(?:^|\0)${markVariable}=([^\0]*)`).exec(environmentOf(name))?.[1];
-      return mark !== undefined && marks.has(mark);
-    })
-    .map(Number);
-}
-
-function environmentOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, "latin1");
-  } catch {
-    return ""; // it has ended, or belongs to another user
-  }
+  const variable = new RegExp(`(?:^|\0)${markVariable}=([^\0]*)`);
+  return processIds().filter((pid) => {
+    const mark = variable.exec(systemText(`/proc/${pid}/environ`))?.[1];
+    return mark !== undefined && marks.has(mark);
+  });
 }
 
 function kill(pid: number): void {

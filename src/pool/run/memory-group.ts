@@ -1,5 +1,7 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+
+import { systemText } from "../machine/system-files.ts";
 
 /** What made a cgroup. */
 export interface MemoryGroupOwner {
@@ -44,7 +46,7 @@ export class MemoryGroup {
 
   /** The worker is ready, and has no job yet. */
   ready(): void {
-    this.#idleBytes = Number(this.#read("memory.current")) || 0;
+    this.#idleBytes = Number(systemText(join(this.folder, "memory.current"))) || 0;
   }
 
   /** The worker gets jobs. A command needs no memory of the worker that waits for it. */
@@ -62,7 +64,7 @@ export class MemoryGroup {
 
   /** Whether the kernel has killed its processes because they needed more. */
   get hasKilled(): boolean {
-    return /^oom_kill [1-9]/m.test(this.#read("memory.events"));
+    return /^oom_kill [1-9]/m.test(systemText(join(this.folder, "memory.events")));
   }
 
   /** The worker has ended: kills what is left, and removes the cgroup. */
@@ -75,13 +77,5 @@ export class MemoryGroup {
 
   #write(file: string, value: number): void {
     writeFileSync(join(this.folder, file), String(value));
-  }
-
-  #read(file: string): string {
-    try {
-      return readFileSync(join(this.folder, file), "utf8");
-    } catch {
-      return ""; // somebody has removed it
-    }
   }
 }

@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
 import { hasCode, messageOf } from "../../domain/errors.ts";
+import { statOf, systemText } from "../machine/system-files.ts";
 import { MemoryGroup } from "./memory-group.ts";
 
 interface System {
@@ -111,7 +112,7 @@ export class MemoryGroups {
       return { folder, leaf: null };
     }
     // Only the root of all cgroups may have processes beside others with limits.
-    const isRoot = textOf(join(folder, "cgroup.type")) === "";
+    const isRoot = systemText(join(folder, "cgroup.type")) === "";
     if (!isRoot && !words(join(folder, "cgroup.procs")).map(Number).every(isOurs)) {
       return `other processes are in its cgroup ${folder}`;
     }
@@ -140,8 +141,8 @@ export class MemoryGroups {
   }
 
   #ownFolder(): string | null {
-    const path = /^0::(\/.*)$/m.exec(textOf(join(this.#root, "/proc/self/cgroup")))?.[1];
-    const mounts = textOf(join(this.#root, "/proc/self/mountinfo"));
+    const path = /^0::(\/.*)$/m.exec(systemText(join(this.#root, "/proc/self/cgroup")))?.[1];
+    const mounts = systemText(join(this.#root, "/proc/self/mountinfo"));
     const [, from, to] = /^\d+ \d+ \S+ (\S+) (\S+) .* - cgroup2 /m.exec(mounts) ?? [];
     if (path === undefined || from === undefined || to === undefined) return null;
     const below = relative(from, path);
@@ -212,18 +213,4 @@ function isOurs(pid: number): boolean {
 /** When a process started, in ticks; undefined if there is none. */
 const startOf = (pid: number): string | undefined => statOf(pid)[19];
 
-/** The fields of /proc/N/stat after the name: its state, its parent, … */
-function statOf(pid: number): string[] {
-  const stat = textOf(`/proc/${pid}/stat`);
-  return stat === "" ? [] : stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-}
-
-const words = (path: string): string[] => textOf(path).split(/\s+/).filter(Boolean);
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return ""; // another kind of system
-  }
-}
+const words = (path: string): string[] => systemText(path).split(/\s+/).filter(Boolean);

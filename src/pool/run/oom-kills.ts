@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
-
 import { cgroupFiles } from "../machine/cgroup.ts";
+import { systemText } from "../machine/system-files.ts";
 
 /** How certain it is that the kernel killed one of our processes because memory ran out. */
 export type OomCertainty = "certain" | "probable";
@@ -29,7 +28,7 @@ export class OomKills implements Disposable {
   #seenAt = 0;
 
   /** Uses the first existing one of `counters`; without any, the cause stays unknown. */
-  constructor(counters: readonly OomCounter[] = oomCounters(read("/proc/self/cgroup") ?? "")) {
+  constructor(counters: readonly OomCounter[] = oomCounters(systemText("/proc/self/cgroup"))) {
     this.#counter = counters.find(({ path }) => countIn(path) !== null) ?? null;
     this.#counted = this.#count();
     // Also if no worker has exited: a child of a job may have been killed.
@@ -38,7 +37,7 @@ export class OomKills implements Disposable {
   }
 
   /** This process is in another cgroup: counts there. */
-  moved(counters: readonly OomCounter[] = oomCounters(read("/proc/self/cgroup") ?? "")): void {
+  moved(counters: readonly OomCounter[] = oomCounters(systemText("/proc/self/cgroup"))): void {
     this.#counter = counters.find(({ path }) => countIn(path) !== null) ?? null;
     this.#counted = this.#count();
   }
@@ -88,14 +87,6 @@ export function oomCounters(cgroups: string): OomCounter[] {
 }
 
 function countIn(path: string): number | null {
-  const [, count] = /^oom_kill (\d+)$/m.exec(read(path) ?? "") ?? [];
+  const [, count] = /^oom_kill (\d+)$/m.exec(systemText(path)) ?? [];
   return count === undefined ? null : Number(count);
-}
-
-function read(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return null; // another kind of system
-  }
 }

@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
+
+import { statOf, systemText } from "../machine/system-files.ts";
 
 /** What a process and its descendants use now. */
 export interface TreeUsage {
@@ -46,7 +48,7 @@ export function sampleTree(pid: number): TreeUsage | null {
 
 /** Null of a process that has ended, even if nobody has waited for it yet. */
 function memoryOf(pid: number): { residentBytes: number; peakBytes: number } | null {
-  const status = textOf(`/proc/${pid}/status`);
+  const status = systemText(`/proc/${pid}/status`);
   const peak = /^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1];
   const resident = /^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1];
   if (peak === undefined || resident === undefined) return null;
@@ -54,9 +56,7 @@ function memoryOf(pid: number): { residentBytes: number; peakBytes: number } | n
 }
 
 function cpuOf(pid: number): { userUs: number; systemUs: number } {
-  // The name of the program, in parentheses, may contain anything.
-  const stat = textOf(`/proc/${pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statOf(pid);
   const ticks = (own: number, children: number) =>
     (Number(fields[own] ?? 0) + Number(fields[children] ?? 0)) * microsPerTick;
   return { userUs: ticks(11, 13), systemUs: ticks(12, 14) };
@@ -64,7 +64,7 @@ function cpuOf(pid: number): { userUs: number; systemUs: number } {
 
 const childrenOf = (pid: number, threads: readonly string[]): number[] =>
   threads.flatMap((thread) =>
-    textOf(`/proc/${pid}/task/${thread}/children`)
+    systemText(`/proc/${pid}/task/${thread}/children`)
       .split(" ")
       .flatMap((child) => (child === "" ? [] : Number(child))),
   );
@@ -74,14 +74,5 @@ function threadsOf(pid: number): string[] {
     return readdirSync(`/proc/${pid}/task`);
   } catch {
     return []; // it has just ended
-  }
-}
-
-/** Empty if the process has ended, or belongs to somebody else. */
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
   }
 }

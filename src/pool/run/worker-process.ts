@@ -1,4 +1,4 @@
-import { closeSync, readFileSync } from "node:fs";
+import { closeSync } from "node:fs";
 
 import type { JobError } from "../../domain/attempt.ts";
 import type { PoolTrace } from "../../job/attempt-trace.ts";
@@ -10,6 +10,7 @@ import type { Environment } from "../../db/settings/parameters.ts";
 import { slotVariable, workerEnvironment } from "../wire/environment.ts";
 import { shareEnvironment } from "../wire/share-environment.ts";
 import type { Guard, Watched } from "./guard.ts";
+import { systemText } from "../machine/system-files.ts";
 import { writeArguments } from "../wire/argument-file.ts";
 import { removeJobFolders } from "../wire/job-folder.ts";
 import type { OomKills } from "./oom-kills.ts";
@@ -84,13 +85,8 @@ const forOthers = ([file = "", ...words]: readonly string[]): string[] => [
 
 /** Whether the system drops SIGTERM for a process; false if it does not report that. */
 function ignoresSigterm(pid: number): boolean {
-  try {
-    const [, mask = "0"] =
-      /^SigIgn:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-    return ((BigInt(`0x${mask}`) >> BigInt(stopSignals.SIGTERM - 1)) & 1n) === 1n;
-  } catch {
-    return false; // it has ended, or there is no /proc
-  }
+  const [, mask = "0"] = /^SigIgn:\s*(\w+)$/m.exec(systemText(`/proc/${pid}/status`)) ?? [];
+  return ((BigInt(`0x${mask}`) >> BigInt(stopSignals.SIGTERM - 1)) & 1n) === 1n;
 }
 
 /** The last characters of stderr that an error has of a worker that was never ready. */
@@ -296,12 +292,7 @@ export class WorkerProcess {
 
   /** Its memory use in bytes; 0 if the system does not report it. */
   memoryBytes(): number {
-    try {
-      const pages = Number(readFileSync(`/proc/${this.pid}/statm`, "utf8").split(" ")[1]);
-      return pages * 4096;
-    } catch {
-      return 0; // it has just ended, or there is no /proc
-    }
+    return Number(systemText(`/proc/${this.pid}/statm`).split(" ")[1] ?? 0) * 4096;
   }
 
   /** Once all output is copied, the worker starts with empty files. */
