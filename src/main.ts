@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { createReadStream, fstatSync, readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { Writable } from "node:stream";
 
@@ -167,7 +167,7 @@ async function command(): Promise<void> {
   const context: ProcessContext = {
     env,
     cwd: process.cwd(),
-    stdin: process.stdin,
+    stdin: isFile(0) ? createReadStream("", { fd: 0, autoClose: false }) : process.stdin,
     stdout,
     stderr: process.stderr,
     colorDepth: 1,
@@ -203,6 +203,15 @@ function wasClosed(file: number): boolean {
     return (Number.parseInt(/flags:\s*(\d+)/.exec(info)?.[1] ?? "0", 8) & closeOnExec) !== 0;
   } catch {
     return false; // there is no /proc
+  }
+}
+
+/** Bun's stdin reads a file from its beginning, even if the shell has read some of it before. */
+function isFile(file: number): boolean {
+  try {
+    return fstatSync(file).isFile();
+  } catch {
+    return false; // it was closed
   }
 }
 

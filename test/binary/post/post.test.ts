@@ -43,6 +43,18 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s while it reads leaves nothing", as
   expect(await count(db)).toEqual({ postings: 0, jobs: 0 });
 });
 
+test("standard input begins where the shell has stopped reading the file", async () => {
+  await using db = await freshDatabase();
+  using cli = await openPosting(db);
+  await cli.write("list", "header\n[1]\n[2]\n");
+  const sh = async (script: string) =>
+    await Bun.$`sh -c ${script} ${await binary()}`.cwd(cli.folder).env(cli.env).text();
+  const dry = '"$0" post f.ts#f - --no-check --dry-run';
+  expect(await sh(`(read header; ${dry}; cat) < list`)).toBe("f.ts#f(1)\nf.ts#f(2)\n");
+  const unread = '(read header; "$0" post f.ts#f --args 3 --no-check --dry-run; cat) < list';
+  expect(await sh(unread)).toBe("f.ts#f(3)\n[1]\n[2]\n");
+});
+
 test("closed stdin, stdout on a full disk, and a reader that has gone", async () => {
   await using db = await freshDatabase();
   using cli = await openPosting(db);
