@@ -19,6 +19,7 @@ import {
   type JobToExecute,
 } from "../../pool/worker/execute-job.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
+import { requireRoot } from "../../pool/entry/require-root.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { JobNotFound, jobNamed } from "../input/job-named.ts";
 import { findSelected } from "../input/select.ts";
@@ -57,6 +58,7 @@ export class ExecuteJobCommand extends PdoflowCommand {
 
   async run() {
     const { context } = this;
+    requireRoot(resolve(context.cwd, this.root ?? "."));
     const found = await this.#find();
     const inspect =
       typeof this.inspect === "string" ? this.inspect : this.inspect ? defaultInspect : null;

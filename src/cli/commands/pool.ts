@@ -17,6 +17,7 @@ import { readReceivers } from "../../pool/notify/receivers.ts";
 import { Pool } from "../../pool/pool.ts";
 import { workerPool } from "../../pool/worker-pool.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
+import { requireRoot } from "../../pool/entry/require-root.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { choosePostings } from "../input/pool-postings.ts";
 import { type PoolFlags, PoolFlagsCommand } from "../input/pool-flags.ts";
@@ -76,10 +77,11 @@ export class PoolCommand extends PoolFlagsCommand {
         "expected --health or --push with it, which show these metrics, found neither",
       ]);
     }
+    const root = resolve(context.cwd, this.root ?? ".");
+    requireRoot(root);
     const traces = traceSettings({ otlp: this.otlp, share: options.traceShare }, context.env);
     await using health = await this.#openHealth();
     const trace = traces && newPoolTrace(traces);
-    const root = resolve(context.cwd, this.root ?? ".");
     // The pool opens its own connections; this one checks the schema.
     const { target, poolOptions } = await this.withDatabase(async (db) => {
       const scope = await this.#poolOptions(options, { target: db.target, root, trace });

@@ -11,6 +11,7 @@ import { readPostingCounts } from "../../db/read/status.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { type ExitCode, exitCodes, InvalidInput, PostingNotFound } from "../../domain/errors.ts";
 import { parseSelector } from "../../domain/selector.ts";
+import { requireRoot } from "../../pool/entry/require-root.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
 import { commandEntryPoint, type CommandWord } from "../../pool/worker/command-line.ts";
 import { requirePoolGrant } from "../input/pool-grant.ts";
@@ -110,6 +111,7 @@ export class RunCommand extends PostingCommand {
     const { entryPoint, files } = this.parseWork();
     this.#requireSense();
     const sources = await this.openSources(files, true);
+    requireRoot(this.#root(null));
     await this.checkEntry(entryPoint, this.sourcesToName(sources));
     if (this.dryRun) return await this.showJobs(sources, entryPoint);
     const posting = { ...this.newPosting(entryPoint), run: crypto.randomUUID() };
@@ -167,7 +169,9 @@ export class RunCommand extends PostingCommand {
     const { run: token, project, entryPoint, maxFailures } = first;
     const isCommand = entryPoint === commandEntryPoint;
     const notes = new JobNotes(this.joblog !== undefined);
-    const plan = { target, token, isCommand, root: this.#root(project), before };
+    const root = this.#root(project);
+    requireRoot(root);
+    const plan = { target, token, isCommand, root, before };
     const rules = this.#rules({ maxFailures, stopAfter: undefined });
     const run = this.#localRun({ ...plan, count: null, rules }, notes);
     const code = await run.work(async () => {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+import { requireRoot } from "../../pool/entry/require-root.ts";
 
 /** The first word of a command is no program of this machine. */
 export class ProgramNotFound extends PdoflowError {
@@ -23,9 +24,11 @@ export class ProgramNotFound extends PdoflowError {
  * whose options would become words of the command. A single word is a line for a shell, and is
  * refused only if a file of that name with the extension of a module exists.
  *
+ * @throws {RootNotFound}
  * @throws {ProgramNotFound}
  */
 export function checkProgram(command: readonly string[], root: string, path: string): void {
+  requireRoot(root);
   const [word = "", ...others] = command;
   if (!/^[\w.@+/-]+$/.test(word)) return; // has a mark, or is for a shell
   const isFound = word.includes("/")

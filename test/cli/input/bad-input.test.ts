@@ -28,6 +28,20 @@ interface Mistake {
 }
 
 const mistakes: Mistake[] = [
+  ...["pool --once", "run --each 1 -- echo", "post --each 1 -- echo", "execute-job 1/0"].map(
+    (words) => ({
+      name: `a root that does not exist: ${words}`,
+      args: words.replace(/^\S+/, "$& --root nowhere").split(" "),
+      code: 4,
+      says: /The root \S+\/nowhere could not be opened: expected a folder/,
+    }),
+  ),
+  {
+    name: "a root that is a file",
+    args: ["pool", "--once", "--root", "fit.ts"],
+    code: 4,
+    says: /The root \S+\/fit\.ts could not be opened: expected a folder/,
+  },
   {
     name: "a file that is no JSON",
     files: { "args.json": "[[1], [2" },
