@@ -86,7 +86,7 @@ function tableOf(results: ScaleResults, of: typeof columns): string {
 }
 
 const questions: readonly { question: string; of: readonly string[] }[] = [
-  { question: "200 pools: from their start until all wait for jobs", of: ["start of all pools"] },
+  { question: "200 pools, started at once: until all wait for jobs", of: ["start of all pools"] },
   {
     question: "200 pools: their connections before and after the first jobs",
     of: ["connections before the first job", "connections"],
@@ -100,8 +100,8 @@ const questions: readonly { question: string; of: readonly string[] }[] = [
     of: ["memory of a pool in a program, Pss"],
   },
   {
-    question: "200 pools: 6,400 jobs of a second on 3,200 slots, at best 2 s",
-    of: ["time of the jobs"],
+    question: "200 pools: 6,400 jobs of a second on 3,200 slots, at best 2 s; as many again",
+    of: ["time of the first jobs", "time of as many jobs again"],
   },
   { question: "200 pools: attempts beyond the first", of: ["attempts beyond the first"] },
   {

@@ -13,6 +13,8 @@ export interface Proxy extends AsyncDisposable {
   freezeAt(text: string): void;
   /** Frozen bytes stay lost; new connections get through again. */
   thaw(): void;
+  /** From now on each byte takes that long, in either direction. */
+  slow(ms: number): void;
   /** Closes all connections. New ones get through. */
   cut(): void;
   /** Closes one connection, chosen at random. */
@@ -24,7 +26,7 @@ export interface Proxy extends AsyncDisposable {
  *
  * @param url that of a TestDatabase: `postgres:///name?host=…&port=…`
  * @param onSent called with what a client sends, and with its connection
- * @param delayMs how long each byte takes, in either direction
+ * @param delayMs how long each byte takes at first, in either direction
  */
 export async function openProxy(
   url: string,
@@ -41,6 +43,7 @@ export async function openProxy(
   const pairs = new Set<[net.Socket, net.Socket]>();
   let isFrozen = false;
   let trigger: string | null = null;
+  let nowMs = delayMs;
   const server = net.createServer((client) => {
     const upstream = net.connect(behind);
     const pair: [net.Socket, net.Socket] = [client, upstream];
@@ -52,11 +55,11 @@ export async function openProxy(
         if (from === client) onSent(bytes, client);
         isLost ||= isFrozen;
         if (isLost) return;
-        if (delayMs === 0) to.write(bytes);
-        else setTimeout(() => to.writable && to.write(bytes), delayMs);
+        if (nowMs === 0) to.write(bytes);
+        else setTimeout(() => to.writable && to.write(bytes), nowMs);
       });
       from.on("close", () => {
-        if (!isLost && !isFrozen) setTimeout(() => to.destroy(), delayMs);
+        if (!isLost && !isFrozen) setTimeout(() => to.destroy(), nowMs);
         pairs.delete(pair);
       });
       from.on("error", () => to.destroy());
@@ -76,6 +79,7 @@ export async function openProxy(
       isFrozen = false;
       trigger = null;
     },
+    slow: (ms) => void (nowMs = ms),
     cut,
     cutOne() {
       const pair = [...pairs][Math.floor(Math.random() * pairs.size)];

@@ -1,5 +1,5 @@
 import type { Case } from "../case.ts";
-import { runSleeps, startLibraryPools, warmUp } from "../cluster/process-pools.ts";
+import { runSleeps, startLibraryPools } from "../cluster/process-pools.ts";
 import { sum } from "../measure.ts";
 import { megabytes } from "../rig.ts";
 import { type BenchDatabase, startServer } from "../server.ts";
@@ -7,32 +7,30 @@ import { type BenchDatabase, startServer } from "../server.ts";
 const sleepMs = 1_000;
 const jobsAPool = 32;
 const connectionsAPool = 3;
-/** The first statements of a connection take the server 0.25 s here: all at once, it hangs. */
-const startPauseMs = 2_500;
-const warmUpPauseMs = 300;
 
 export const realPools: Case = {
   name: "real-pools",
-  what: "200 pools of 16 slots with their own connections; jobs that sleep for a second",
+  what: "200 pools of 16 slots that start at once, with their own connections; jobs of a second",
   target: "each job is done exactly once",
   isLong: true,
   async run(bench) {
     const count = bench.size(200, 20);
     const max = String(count * connectionsAPool + 50);
     await using server = await startServer(bench.say, null, { max_connections: max });
-    await using pools = await startLibraryPools(server, count, undefined, startPauseMs);
+    await using pools = await startLibraryPools(server, count);
     const { database } = pools;
     const idle = await countConnections(database);
-    await warmUp(database, count, warmUpPauseMs);
     const jobs = count * jobsAPool;
-    const { spanMs, more } = await runSleeps(database, jobs, sleepMs);
+    const first = await runSleeps(database, jobs, sleepMs);
+    const again = await runSleeps(database, jobs, sleepMs);
     const connections = await countConnections(database);
     const memory = sum(await backendMegabytes(database));
     return {
       sizes: { pools: count, jobs, "ms a job": sleepMs },
       series: [
         { name: "start of all pools", unit: "s", values: [pools.startMs / 1_000] },
-        { name: "time of the jobs", unit: "s", values: [spanMs / 1_000] },
+        { name: "time of the first jobs", unit: "s", values: [first.spanMs / 1_000] },
+        { name: "time of as many jobs again", unit: "s", values: [again.spanMs / 1_000] },
         { name: "least possible", unit: "s", values: [((jobsAPool / 16) * sleepMs) / 1_000] },
         { name: "connections before the first job", unit: "count", values: [idle] },
         { name: "connections", unit: "count", values: [connections] },
@@ -44,12 +42,12 @@ export const realPools: Case = {
         },
       ],
       checks: [
-        { name: "attempts beyond the first", unit: "count", values: [more], bound: { atMost: 0 } },
+        {
+          ...{ name: "attempts beyond the first", unit: "count" },
+          ...{ values: [first.more + again.more], bound: { atMost: 0 } },
+        },
       ],
-      notes: [
-        "pools of the library, 50 in a process, on the cores of the server",
-        "each process starts one every 2.5 s; one job for each pool comes before the others",
-      ],
+      notes: ["pools of the library, 50 in a process, on the cores of the server"],
     };
   },
 };

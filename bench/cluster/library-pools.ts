@@ -1,12 +1,12 @@
-// A process with pools of the library: bun bench/cluster/library-pools.ts URL COUNT PAUSE. Starts one
-// after the other, PAUSE milliseconds apart. Stops them when its stdin ends.
+// A process with pools of the library: bun bench/cluster/library-pools.ts URL COUNT. Stops them when
+// its stdin ends.
 import { ClusterPool } from "../../src/index.ts";
 import { messageOf } from "../../src/domain/errors.ts";
 import { root } from "../pdoflow.ts";
 
 const upkeepMs = 2_000;
 
-const [url = "", count = "", pauseMs = "0"] = process.argv.slice(2);
+const [url = "", count = ""] = process.argv.slice(2);
 const pools: ClusterPool[] = [];
 // A server that is busy with the log-ins of hundreds of pools does not answer all of them in time.
 const timer = setInterval(() => {
@@ -17,7 +17,6 @@ const timer = setInterval(() => {
 const ended = Bun.stdin.text();
 for (let i = 0; i < Number(count); i++) {
   pools.push(new ClusterPool({ db: url, concurrency: 16, root, project: "*", graceMs: 5_000 }));
-  await Bun.sleep(Number(pauseMs));
 }
 await ended;
 clearInterval(timer);

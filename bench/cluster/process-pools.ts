@@ -13,15 +13,11 @@ export interface LibraryPools extends AsyncDisposable {
   startMs: number;
 }
 
-/**
- * Starts pools of the library in processes of 50, with connections of their own to `url`. Each
- * process waits between two of its pools.
- */
+/** Starts pools of the library at once, in processes of 50, with connections of their own. */
 export async function startLibraryPools(
   server: BenchServer,
   count: number,
   through: (database: BenchDatabase) => Promise<string> = async ({ url }) => url,
-  pauseMs = 0,
 ): Promise<LibraryPools> {
   const database = await server.database(`real_${count}_${crypto.randomUUID().slice(0, 8)}`);
   await migrate(database.db);
@@ -30,10 +26,7 @@ export async function startLibraryPools(
   const startedAt = performance.now();
   const children = Array.from({ length: Math.ceil(count / poolsAProcess) }, (_, i) =>
     Bun.spawn(
-      [
-        ...[process.execPath, program, url],
-        ...[Math.min(poolsAProcess, count - i * poolsAProcess), pauseMs].map(String),
-      ],
+      [process.execPath, program, url, `${Math.min(poolsAProcess, count - i * poolsAProcess)}`],
       { stdin: "pipe", stdout: "ignore", stderr: "ignore" },
     ),
   );
@@ -51,19 +44,6 @@ export async function startLibraryPools(
       await server.drop(database);
     },
   };
-}
-
-/** Lets the pools run single jobs, `pauseMs` apart, until most have used all their connections. */
-export async function warmUp({ db }: BenchDatabase, jobs: number, pauseMs: number): Promise<void> {
-  const posting = { entryPoint: "jobs.ts#sleep", priority: 0, osUser: "bench", maxAttempts: 10 };
-  for (let i = 0; i < jobs; i++) {
-    await insertPosting(db, posting, [{ args: ["[10]"] }], "the bench");
-    await Bun.sleep(pauseMs);
-  }
-  await until("the first jobs to end", async () => {
-    const [row] = await db.sql`select from pdoflow.posting where ended_at is null limit 1`;
-    return row === undefined;
-  });
 }
 
 export interface Ended {

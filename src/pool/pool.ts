@@ -283,8 +283,8 @@ export class Pool {
       this.#on("silence");
       this.#stages.runner.abandon();
     }
-    this.#links.claims.reset(); // the same network: their answers may never arrive
-    this.#links.work.reset();
+    for (const link of [this.#links.claims, this.#links.work])
+      void this.#attempt(() => link.doubt(this.#links.side.deadlineMs));
     this.#losses.away(silenceText(heartbeatTimeoutMs, onDatabaseLost));
     // Takes them from the workers now, and releases them when the database answers again.
     if (onDatabaseLost === "finish") void this.#attempt(() => this.#stages.intake.releaseAll());

@@ -45,6 +45,8 @@ export interface ConnectOptions {
   isPooled?: boolean;
   /** Default none. */
   overrides?: Readonly<Record<string, string>>;
+  /** How much longer than usual a server that has accepted a connection may take. Default 1. */
+  patience?: number;
 }
 
 /** How long an address has to answer: less if there are other addresses. */
@@ -56,10 +58,8 @@ export const answerMs = (target: Target): number =>
  * the server: `openDatabase` does that. Identifiers (bigint) come as numbers: they count rows, or
  * begin with the time (L5), and stay below 2^53.
  */
-export function connect(
-  target: Target,
-  { connections, onNotify, address = target, isPooled = false, overrides = {} }: ConnectOptions,
-): Db {
+export function connect(target: Target, options: ConnectOptions): Db {
+  const { connections, onNotify, address = target, isPooled = false, overrides = {} } = options;
   // Not `sql.listen`, which opens another connection that nothing else can use. `sql.listen` itself
   // uses this option (postgres/src/index.js), and the types lack it.
   const notified = onNotify ? { onnotify: onNotify } : {};
@@ -74,7 +74,7 @@ export function connect(
     ssl: false,
     ...{ socket: () => dialFor(target, address, ended.signal) }, // the types lack it
     max: connections,
-    connect_timeout: answerMs(target) / 1_000,
+    connect_timeout: (answerMs(target) * (options.patience ?? 1)) / 1_000,
     idle_timeout: 0,
     max_lifetime: null,
     prepare: !isPooled, // it would remain on a server connection that other clients get next

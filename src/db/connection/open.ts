@@ -69,12 +69,12 @@ export async function requireWrites(db: Db): Promise<void> {
 }
 
 /**
- * Waits for the first statements on a connection no longer than for the connection itself, then
- * abandons it: a network that drops packets closes nothing.
+ * Waits for the first statements on a connection no longer than for the connection itself, times
+ * `patience`, then abandons it: a network that drops packets closes nothing.
  */
-export async function answered<T>(db: Db, work: Promise<T>): Promise<T> {
+export async function answered<T>(db: Db, work: Promise<T>, patience = 1): Promise<T> {
   try {
-    return await inTime(work, answerMs(db.target), undefined);
+    return await inTime(work, answerMs(db.target) * patience, undefined);
   } catch (error) {
     if (error instanceof NoAnswerInTime) void db.abort();
     throw error;
@@ -110,7 +110,8 @@ async function openOneWay(
   signal: AbortSignal | undefined,
 ): Promise<Db> {
   const db = connect(target, options);
-  const inItsTime = <T>(work: Promise<T>) => inTime(work, answerMs(target), signal);
+  const logInMs = answerMs(target) * (options.patience ?? 1);
+  const inItsTime = <T>(work: Promise<T>) => inTime(work, logInMs, signal);
   try {
     const { isPooled, isReadOnly, version, ...found } = await inItsTime(probe(db));
     requireEngine(version, options.address.host);

@@ -1,8 +1,9 @@
-import { type Db, isConnectionLoss } from "../../db/connection/connect.ts";
+import { type Db, errorCode, isConnectionLoss } from "../../db/connection/connect.ts";
 import { answered, openDatabase } from "../../db/connection/open.ts";
 import { readServerIdentity } from "../../db/connection/server-identity.ts";
 import { deferred } from "../../domain/node-20.ts";
 import type { Target } from "../../db/settings/target.ts";
+import { AdaptiveTimeout } from "./adaptive-timeout.ts";
 import { Bearing } from "./bearing.ts";
 
 /** A statement was sent and not answered: the network or the server hangs. */
@@ -20,9 +21,14 @@ class GivenUp extends Error {
   readonly code = "CONNECTION_DESTROYED"; // the code of postgres.js for an established connection
 }
 
+/** How much longer than usual a connection waits for a slow server, at most. */
+const longest = 8;
+
 export interface LinkOptions {
   /** How long a statement may take before its connection is considered dead. */
   deadlineMs: number;
+  /** Whether to wait longer after losses, and for the first answers. Default false. */
+  isPatient?: boolean;
   /** Shared by links that must lead to the same server. */
   bearing?: Bearing;
   onNotify?: (channel: string, payload: string) => void;
@@ -46,12 +52,14 @@ export class Link {
   #db: Promise<Db> | null = null;
   #opening = new AbortController();
   readonly #bearing: Bearing;
+  readonly #timeout: AdaptiveTimeout;
   /** The index of the target's address that it tried last. */
   #address = 0;
 
   constructor(target: Target, options: LinkOptions) {
     this.#target = target;
     this.#options = options;
+    this.#timeout = new AdaptiveTimeout(options.deadlineMs, options.isPatient ? longest : 1);
     this.#bearing = options.bearing ?? new Bearing();
     this.#bearing.add(this);
   }
@@ -60,21 +68,28 @@ export class Link {
     return this.#target;
   }
 
+  /** How long a statement may take now before its connection is considered dead. */
+  get deadlineMs(): number {
+    return this.#timeout.ms;
+  }
+
   /**
    * @throws {NoAnswer} and the errors of the statement. The statement may have been executed all
    * the same.
    */
-  async ask<T>(statement: (db: Db) => PromiseLike<T>): Promise<T> {
-    const { deadlineMs } = this.#options;
+  async ask<T>(statement: (db: Db) => PromiseLike<T>, deadlineMs = this.deadlineMs): Promise<T> {
+    const askedAt = performance.now();
     const opened = (this.#db ??= this.#open());
     const late = deferred<never>();
     const timer = setTimeout(() => late.reject(new NoAnswer(deadlineMs)), deadlineMs);
     try {
-      return await Promise.race([opened.then(statement), late.promise]);
+      const answer = await Promise.race([opened.then(statement), late.promise]);
+      this.#timeout.answered(performance.now() - askedAt);
+      return answer;
     } catch (error) {
       // Also after one of its own errors: postgres.js 3.4.9 may never use such a connection again
       // (porsager/postgres#1176).
-      if (isConnectionLoss(error) && opened === this.#db) this.reset();
+      if (isConnectionLoss(error) && opened === this.#db) this.#lost(error);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -99,6 +114,17 @@ export class Link {
     this.#moveOn();
   }
 
+  /**
+   * Another connection of the pool is not answered. If this one is not either, its statements would
+   * wait for their whole deadline: treats it as dead unless it answers within `ms`.
+   */
+  async doubt(ms: number): Promise<void> {
+    if (this.#db === null) return;
+    await this.ask((db) => db.sql`select`, ms).catch((error: unknown) => {
+      if (!isConnectionLoss(error)) throw error; // the next statement opens another one
+    });
+  }
+
   /** Abandons the connection: the next one goes to the server of the other links. */
   leave(): void {
     this.isConnected = false;
@@ -114,6 +140,12 @@ export class Link {
     await db?.close();
   }
 
+  #lost(error: unknown): void {
+    const isLate = error instanceof NoAnswer || errorCode(error) === "CONNECT_TIMEOUT";
+    if (isLate) this.#timeout.lost();
+    this.reset();
+  }
+
   #open(): Promise<Db> {
     const { onNotify } = this.#options;
     this.#opening = new AbortController();
@@ -122,6 +154,7 @@ export class Link {
       first: this.#bearing.address,
       onTry: (address) => (this.#address = this.#bearing.address = address),
       signal: this.#opening.signal,
+      patience: this.#timeout.times,
       ...(onNotify ? { onNotify } : {}),
     }).then((db) => this.#arrive(db));
     opened.then(
@@ -132,9 +165,10 @@ export class Link {
     );
     return opened;
   }
+
   async #arrive(db: Db): Promise<Db> {
     try {
-      this.#bearing.arrive(await answered(db, readServerIdentity(db)), this);
+      this.#bearing.arrive(await answered(db, readServerIdentity(db), this.#timeout.times), this);
       return db;
     } catch (error) {
       void db.abort();

@@ -73,8 +73,8 @@ export class Heartbeat {
   #silenceTimer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #beating: Promise<void> | null = null;
-  #firing: Promise<void> | null = null;
-  #notifying: Promise<void> | null = null;
+  /** What is done beside heartbeats, by name. */
+  readonly #atWork = new Map<string, Promise<void>>();
   #lastSentAt = performance.now();
   /** Whether the database knows that the pool waits, or will after the statements already sent. */
   #hasReportedWaiting = false;
@@ -86,10 +86,11 @@ export class Heartbeat {
     this.#listener = listener;
   }
 
-  /** Sends one heartbeat, and continues in the background. */
+  /** Sends one heartbeat, keeps house if it is its turn, and continues in the background. */
   async start(): Promise<void> {
     this.#watchSilence();
     await this.#beatOnce();
+    await this.#atWork.get("keep house");
   }
 
   async stop(): Promise<void> {
@@ -97,8 +98,7 @@ export class Heartbeat {
     clearTimeout(this.#timer);
     clearTimeout(this.#silenceTimer);
     await this.#beating;
-    await this.#firing;
-    await this.#notifying;
+    await Promise.all(this.#atWork.values());
   }
 
   /** When the last heartbeat was sent that was answered (performance clock). */
@@ -164,17 +164,20 @@ export class Heartbeat {
   }
 
   #beatOnce(): Promise<void> {
-    this.#beating ??= this.#send()
+    const sentAt = performance.now();
+    this.#beating ??= this.#send(sentAt)
       .catch((error: unknown) => this.#listener.onError(error))
       .finally(() => {
         this.#beating = null;
-        this.#schedule(this.#isFollowed ? Math.min(followedEveryMs, this.#pauseMs) : this.#pauseMs);
+        // From when this one was sent: slow answers must not make heartbeats rare.
+        const pauseMs = this.#isFollowed ? followedEveryMs : Infinity;
+        const nextAt = sentAt + Math.min(pauseMs, this.#pauseMs);
+        this.#schedule(Math.max(nextAt - performance.now(), pauseMinMs));
       });
     return this.#beating;
   }
 
-  async #send(): Promise<void> {
-    const sentAt = performance.now();
+  async #send(sentAt: number): Promise<void> {
     const running = this.#listener.running();
     this.#hasReportedWaiting = this.#listener.isWaiting();
     const answer = await this.#link.ask((db) =>
@@ -194,39 +197,34 @@ export class Heartbeat {
     // Urgent heartbeats come up to four times a second.
     if (sentAt < this.#keptHouseAt + this.#pauseMs * 0.9) return;
     this.#keptHouseAt = sentAt;
-    if (!keepsHouse(answer, Math.random())) return;
+    if (keepsHouse(answer, Math.random())) this.#begin("keep house", () => this.#keepHouse());
+  }
+
+  /** The housekeeping of the queue. On a slow server it takes longer than some heartbeats. */
+  async #keepHouse(): Promise<void> {
     const lost = await this.#link.ask((db) => rescuePools(db));
     for (const pool of lost) this.#listener.onRescue(pool);
     await this.#link.ask((db) => foldProgress(db));
     await this.#link.ask((db) => finishStragglers(db));
     await this.#link.ask((db) => keepRoom(db));
     await this.#link.ask((db) => startDue(db)); // a busy pool does not ask when
-    this.#firing ??= this.#fireDue();
+    // One by one: after a pause it may be much.
+    this.#begin("fire", async () => {
+      while (!this.#isStopped && (await this.#link.ask((db) => fireDue(db))));
+    });
     await this.#listener.pollEdges();
-    this.#notifying ??= this.#notify();
+    // Many postings may have ended at once.
+    this.#begin("notify", () => this.#listener.notify(() => this.#isStopped));
     await this.#listener.pollPrune();
   }
 
-  /** Fires what is due, one by one, while heartbeats go on: after a pause it may be much. */
-  async #fireDue(): Promise<void> {
-    try {
-      while (!this.#isStopped && (await this.#link.ask((db) => fireDue(db))));
-    } catch (error) {
-      this.#listener.onError(error);
-    } finally {
-      this.#firing = null;
-    }
-  }
-
-  /** While heartbeats go on, too: many postings may have ended at once. */
-  async #notify(): Promise<void> {
-    try {
-      await this.#listener.notify(() => this.#isStopped);
-    } catch (error) {
-      this.#listener.onError(error);
-    } finally {
-      this.#notifying = null;
-    }
+  /** Does work while heartbeats go on, unless the same work is still being done. */
+  #begin(name: string, work: () => Promise<void>): void {
+    if (this.#isStopped || this.#atWork.has(name)) return;
+    const done = work()
+      .catch((error: unknown) => this.#listener.onError(error))
+      .finally(() => this.#atWork.delete(name));
+    this.#atWork.set(name, done);
   }
 
   /** Between two heartbeats, without urgent news. */

@@ -55,11 +55,11 @@ export function openLinks(
   heartbeatTimeoutMs: number,
   { onNotify, onMoved }: LinksListener,
 ): Links {
-  const bearing = new Bearing(onMoved);
+  const shared = { bearing: new Bearing(onMoved), isPatient: true };
   return {
-    claims: new Link(target, { bearing, deadlineMs: workDeadlineMs }),
-    work: new Link(target, { bearing, deadlineMs: workDeadlineMs }),
-    side: new Link(target, { bearing, deadlineMs: heartbeatTimeoutMs / 3, onNotify }),
+    claims: new Link(target, { ...shared, deadlineMs: workDeadlineMs }),
+    work: new Link(target, { ...shared, deadlineMs: workDeadlineMs }),
+    side: new Link(target, { ...shared, deadlineMs: heartbeatTimeoutMs / 3, onNotify }),
   };
 }
 
