@@ -62,6 +62,8 @@ export interface PoolFacts extends PoolScope {
   servesOthers: boolean;
 }
 
+type LivePool = PoolFacts & { id: number };
+
 /** The facts about a posting, and about everything that may keep its jobs from running. */
 export interface PostingFacts extends Omit<
   JobFacts,
@@ -171,8 +173,8 @@ export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts
   return { ...facts, jobs, pools, ahead, edges, notifications };
 }
 
-const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["pools"]>`
-  select ${scopeColumns({ sql })}, exists (
+const readScopes = ({ sql, schema }: Db, postingId: number) => sql<LivePool[]>`
+  select id, ${scopeColumns({ sql })}, exists (
     select from ${schema}.refusal
     where posting_id = ${postingId} and p.id = any (pool_ids)) as refuses,
     not coalesce((
@@ -223,48 +225,76 @@ export const readLivePools = ({ sql, schema }: Db) => sql<(PoolScope & { id: num
   where state = 'up' and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
 
 /** The pools that can run jobs of a posting of this route. */
-const ableOf = (route: Route, pools: readonly PoolFacts[]): PoolFacts[] =>
+const ableOf = (route: Route, pools: readonly LivePool[]): LivePool[] =>
   pools.filter((pool) => mayServe(route, pool) && !pool.refuses && !pool.servesOthers);
 
+/** The jobs of an open lane that come before those of another posting. */
+interface LaneAhead {
+  id: number;
+  name: string | null;
+  routeId: number;
+  isHigher: boolean;
+  rest: number;
+  /** The pools that have refused its posting. */
+  refusers: number[];
+}
+
 /**
- * The jobs in open lanes that come before a lane, and that one of these pools may run; reads the
- * first 1,000 such lanes.
+ * The jobs in open lanes that come before a lane, in the pool that has the fewest of them among
+ * these: jobs that it can never run do not count. Reads the first 1,000 such lanes.
  */
 async function countAhead(
   { sql, schema }: Db,
   { postingId, priority }: { postingId: number; priority: number },
-  pools: readonly PoolScope[],
+  pools: readonly LivePool[],
 ): Promise<JobFacts["ahead"]> {
   const routes = await sql<{ route: Route }[]>`
     select ${routeObject({ sql })} as route from ${schema}.route r
     where exists (
       select from ${schema}.lane
       where route_id = r.id and state = 'open' and effective_priority >= ${priority})`;
-  const shared = routes.flatMap(({ route }) =>
-    pools.some((pool) => mayServe(route, pool)) ? route.id : [],
+  const servedBy = new Map(
+    pools.map((pool) => [
+      pool,
+      new Set(routes.flatMap(({ route }) => (mayServe(route, pool) ? route.id : []))),
+    ]),
   );
+  const shared = new Set([...servedBy.values()].flatMap((served) => [...served]));
   const chosen = pools.every(({ postings }) => postings)
     ? pools.flatMap(({ postings }) => postings ?? [])
     : null;
   const isChosen =
-    chosen === null
-      ? sql`true`
-      : sql`exists (
-          select from ${schema}.posting p
-          where p.id = l.posting_id
-            and array[p.id::text, '@' || p.name] && ${texts(chosen)}::text[])`;
-  const [row] = await sql<JobFacts["ahead"][]>`
-    select coalesce(sum(rest) filter (where priority > ${priority}), 0)::float8 as higher_priority,
-           coalesce(sum(rest) filter (where priority = ${priority}), 0)::float8 as same_priority
-    from (
-      select l.effective_priority as priority, l.end_seq - coalesce((
-        select seq from ${schema}.lane_cursor(l.posting_id, l.priority)), l.first_seq) as rest
-      -- Route by route, because the index of open lanes begins with the route.
-      from unnest(${integers(shared)}::integer[]) as r (id) cross join lateral (
-        select * from ${schema}.lane
-        where route_id = r.id and state = 'open' and effective_priority >= ${priority}
-        order by effective_priority desc, posting_id limit 1000) l
-      where (l.effective_priority > ${priority} or l.posting_id < ${postingId}) and ${isChosen}
-      limit 1000) lanes`;
-  return row ?? { higherPriority: 0, samePriority: 0 };
+    chosen === null ? sql`true` : sql`array[p.id::text, '@' || p.name] && ${texts(chosen)}::text[]`;
+  const lanes = await sql<LaneAhead[]>`
+    select l.posting_id as id, p.name, l.route_id, l.effective_priority > ${priority} as is_higher,
+      l.end_seq - coalesce((
+        select seq from ${schema}.lane_cursor(l.posting_id, l.priority)), l.first_seq) as rest,
+      to_json(array(select unnest(pool_ids) from ${schema}.refusal f
+                    where f.posting_id = l.posting_id)) as refusers
+    -- Route by route, because the index of open lanes begins with the route.
+    from unnest(${integers([...shared])}::integer[]) as r (id) cross join lateral (
+      select * from ${schema}.lane
+      where route_id = r.id and state = 'open' and effective_priority >= ${priority}
+      order by effective_priority desc, posting_id limit 1000) l
+      cross join lateral (
+        select id, name from ${schema}.posting where id = l.posting_id offset 0) p
+    where (l.effective_priority > ${priority} or l.posting_id < ${postingId}) and ${isChosen}
+    limit 1000`;
+  const ahead = [...servedBy].map(([pool, served]) =>
+    sumAhead(
+      lanes.filter(
+        (lane) =>
+          served.has(lane.routeId) && servesPosting(pool, lane) && !lane.refusers.includes(pool.id),
+      ),
+    ),
+  );
+  const jobsOf = (sums: JobFacts["ahead"]) => sums.higherPriority + sums.samePriority;
+  const [first, ...others] = ahead;
+  if (first === undefined) return { higherPriority: 0, samePriority: 0 };
+  return others.reduce((least, sums) => (jobsOf(sums) < jobsOf(least) ? sums : least), first);
 }
+
+const sumAhead = (lanes: readonly LaneAhead[]): JobFacts["ahead"] => ({
+  higherPriority: lanes.reduce((sum, { isHigher, rest }) => sum + (isHigher ? rest : 0), 0),
+  samePriority: lanes.reduce((sum, { isHigher, rest }) => sum + (isHigher ? 0 : rest), 0),
+});

@@ -48,3 +48,19 @@ test("a posting waits behind another one that the pool of both serves", async ()
   const id = await postJobs(db, 1);
   expect((await readPostingFacts(db, id))?.ahead).toEqual({ higherPriority: 0, samePriority: 3 });
 });
+
+test("of several pools, the jobs that the one with the fewest of them can never run do not count", async () => {
+  await using db = await freshQueue();
+  const plain = await poolOf(db, {});
+  await poolOf(db, { provides: { gpu: ["0"] } });
+  await postJobs(db, 7, { needs: [["gpu", "=", 1]] });
+  const refused = await postJobs(db, 5, { priority: 1 });
+  await postJobs(db, 2);
+  const id = await postJobs(db, 1);
+  const ahead = async () => (await readPostingFacts(db, id))?.ahead;
+  expect(await ahead()).toEqual({ higherPriority: 5, samePriority: 2 });
+  await db.sql`
+    insert into pdoflow.refusal (posting_id, host, pool_id, pool_ids, reason)
+    values (${refused}, 'here', ${plain}, array[${plain}]::bigint[], 'not allowed')`;
+  expect(await ahead()).toEqual({ higherPriority: 0, samePriority: 2 });
+});
