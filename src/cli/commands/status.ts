@@ -47,6 +47,7 @@ import { pluralize } from "../output/pluralize.ts";
 import { rateText } from "../shell/job-progress.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { obstacleLines } from "../diagnosis/obstacles.ts";
+import { silenceLines } from "../diagnosis/silent-pools.ts";
 import { findWholePostings, readSelectors } from "../input/select.ts";
 
 const postingLimit = 20;
@@ -114,6 +115,7 @@ export class StatusCommand extends PdoflowCommand {
         const ids = postings.map(({ id }) => id);
         const families = isReader ? await readFamilies(db, ids) : [];
         for (const family of families) this.say(familyLine(family));
+        for (const line of (await silenceLines(db, counted)).values()) this.say(line);
         for (const line of await obstacleLines(db, counted, isShown)) this.say(line);
         if (isReader) await this.#showPlots(db, counted);
         if (isAll) this.#showPools(pools);
@@ -255,7 +257,7 @@ export const poolCells = (pool: PoolRow): (string | number)[] => [
   pool.host,
   String(pool.pid),
   pool.slots,
-  pool.state,
+  pool.isStale ? "stale" : pool.state,
   `${(pool.beatAgoMs / 1000).toFixed(1)} s ago`,
   pool.refused,
   usesText(pool.resources),
@@ -263,7 +265,7 @@ export const poolCells = (pool: PoolRow): (string | number)[] => [
 
 /** Red for states that need attention, dim for ended ones. */
 export function stateColor(cell: string): Color | null {
-  if (/^(errored_out|failed|lost|blocked)$/.test(cell)) return "red";
+  if (/^(errored_out|failed|lost|blocked|stale)$/.test(cell)) return "red";
   if (/^(paused|retrying|draining|waiting)$/.test(cell)) return "yellow";
   return /^(finished|cancelled|stopped)$/.test(cell) ? "dim" : null;
 }

@@ -14,6 +14,7 @@ import { unmetText } from "../../domain/unmet-text.ts";
 import { startPool } from "../../domain/start-pool.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import type { ElementFacts, JobFacts, PostingFacts } from "../../db/read/explain.ts";
+import { silenceText } from "./silent-pools.ts";
 
 /** Explains the status of a job in one sentence, with a remedy if there is one. */
 export function explainJob(facts: JobFacts): string {
@@ -30,7 +31,7 @@ export function explainJob(facts: JobFacts): string {
       }
       return `${id} is cancelled: ${facts.posting.reason ?? "its posting was cancelled"}.`;
     case "running":
-      return `${id} is claimed by a pool${host === null ? "" : ` on ${host}`}.`;
+      return `${id} is claimed by a pool${host === null ? "" : ` on ${host}`}${silence(facts)}.`;
     case "retrying":
     case "waiting":
       return `${id} ${whyNot(facts)}${refusalOf(facts)}.`;
@@ -59,7 +60,9 @@ function statePhrase(facts: PostingFacts): string {
     const why = jobs.failed === 0 ? "" : ` See why: pdoflow failures ${id}.`;
     return `posting ${id} has finished: ${endedJobs(jobs)}.${why}`;
   }
-  if (state === "cancelled") return `posting ${id} is cancelled (${reason}). ${progress(jobs)}`;
+  if (state === "cancelled") {
+    return `posting ${id} is cancelled (${reason})${silence(facts)}. ${progress(jobs)}`;
+  }
   const what = {
     paused: () => `is paused (${reason}); go on with: ${resumeCommand(facts)}`,
     errored_out: () =>
@@ -71,7 +74,13 @@ function statePhrase(facts: PostingFacts): string {
       refusalOf(facts),
   }[state]();
   const notes = metNotes(facts.edges).map((note) => ` Note: ${note}.`);
-  return `posting ${id} ${what}. ${progress(jobs)}${notes.join("")}`;
+  return `posting ${id} ${what}${silence(facts)}. ${progress(jobs)}${notes.join("")}`;
+}
+
+/** That pools with the jobs are silent. */
+function silence({ posting, route, silent, pools }: WaitFacts | PostingFacts): string {
+  if (silent.length === 0) return "";
+  return `; ${silenceText({ id: posting.id, route, silent, isRescued: pools.length > 0 })}`;
 }
 
 /** The command that resumes a stopped posting so that the same reason does not stop it again. */

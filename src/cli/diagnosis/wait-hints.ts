@@ -4,6 +4,7 @@ import { readEdges } from "../../db/read/edges.ts";
 import { type PostingCounts, readPostingCounts } from "../../db/read/status.ts";
 import { waitText } from "../../domain/edge-text.ts";
 import { obstacleLines } from "./obstacles.ts";
+import { silenceLines } from "./silent-pools.ts";
 
 /** Long enough for a pool to start, and to refuse a posting. */
 const hintAfterMs = 1_500;
@@ -26,6 +27,8 @@ export class WaitHints {
     if (performance.now() < this.#checkAt) return;
     this.#checkAt = performance.now() + hintEveryMs;
     const idle = counts.filter(({ isEnded, running }) => !isEnded && running === 0);
+    const busy = counts.filter(({ isEnded }) => !isEnded).map((one) => ({ id: one.id, jobs: one }));
+    for (const [id, line] of await silenceLines(db, busy)) this.#sayOnce(line, `silence ${id}`);
     const upstreams = await this.#checkWaiting(db, idle);
     const lines = await obstacleLines(
       db,

@@ -87,6 +87,8 @@ export const PoolRow = v.object({
   state: PoolState,
   startedAt: moment,
   beatAgoMs: v.number(),
+  /** Whether it is up or draining without a heartbeat for longer than its heartbeat timeout. */
+  isStale: v.boolean(),
   refused: count,
   /** The project whose postings it runs, besides postings without one; null: any. */
   project: v.nullable(v.string()),

@@ -21,7 +21,6 @@ const TopPool = v.object({
   /** Busy workers at its last heartbeat; null before the first report. */
   busy: v.nullable(count),
   work: v.string(),
-  isStale: v.boolean(),
 });
 
 const TopFailure = v.object({

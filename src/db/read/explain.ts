@@ -6,6 +6,7 @@ import { integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { routeObject } from "./routed-postings.ts";
 import { readEdges } from "./edges.ts";
+import { isSilent, readSilentPools, type SilentPool, silentPoolObject } from "./silent-pools.ts";
 import { readCounts } from "./status.ts";
 
 /** The facts about a job and about everything that can keep it from running. */
@@ -18,6 +19,8 @@ export interface JobFacts {
   error: JobError | null;
   /** The host of the pool that runs it now, or ran its last attempt. */
   host: string | null;
+  /** The pools without a heartbeat that have claimed it, or jobs of the posting. */
+  silent: readonly SilentPool[];
   /** The time until its next attempt is due, in ms; null if no retry is due. */
   dueInMs: number | null;
   /** The job of the upstream that it waits for, or because of which it was skipped (E1). */
@@ -96,6 +99,9 @@ export async function readJobFacts(
     select s.status, s.attempts, s.error,
       (select o.host from ${schema}.lease l join ${schema}.pool o on o.id = l.pool_id
        where l.id = s.lease_id) as host,
+      (select coalesce(json_agg(${silentPoolObject({ sql })}), '[]')
+       from ${schema}.lease l join ${schema}.pool o on o.id = l.pool_id
+       where l.id = s.lease_id and l.active and ${isSilent({ sql })}) as silent,
       -- Infinite while the posting is paused; before PostgreSQL 17 that cannot be subtracted from.
       (select (extract(epoch from r.due_at - now()) * 1000)::float8
        from ${schema}.retry r
@@ -137,12 +143,13 @@ export async function readJobFacts(
   };
 }
 
+/** The facts about a posting that come from queries of their own. */
+const readApart = ["silent", "pools", "ahead", "jobs", "edges", "notifications"] as const;
+
 /** The facts about a posting; null if it does not exist. */
 export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts | null> {
   const { sql, schema } = db;
-  type Row = Omit<PostingFacts, "pools" | "ahead" | "jobs" | "edges" | "notifications"> & {
-    priority: number | null;
-  };
+  type Row = Omit<PostingFacts, (typeof readApart)[number]> & { priority: number | null };
   const [row] = await sql<Row[]>`
     select (p.ended_at is not null) as is_ended,
       (select (extract(epoch from min(due_at) - now()) * 1000)::float8
@@ -170,7 +177,8 @@ export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts
   const edges = (await readEdges(db, [id])).get(id) ?? [];
   const notifications = await sql<NotificationFacts[]>`
     select * from ${schema}.notifications_of(${id})`;
-  return { ...facts, jobs, pools, ahead, edges, notifications };
+  const [{ silent } = { silent: [] }] = await readSilentPools(db, jobs.running > 0 ? [id] : []);
+  return { ...facts, jobs, silent, pools, ahead, edges, notifications };
 }
 
 const readScopes = ({ sql, schema }: Db, postingId: number) => sql<LivePool[]>`

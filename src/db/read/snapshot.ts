@@ -5,6 +5,7 @@ import { type ResourceUse, usesOf } from "../../domain/resource-use.ts";
 import type { PoolRowState, PostingState } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
+import { isSilent } from "./silent-pools.ts";
 
 export interface PostingRow {
   id: number;
@@ -78,6 +79,8 @@ export interface PoolRow {
   startedAt: Date;
   /** How long ago the last heartbeat was, by the database's clock. */
   beatAgoMs: number;
+  /** Whether it has not ended, and its last heartbeat is too long ago. */
+  isStale: boolean;
   refused: number;
   /** The project that it serves, in addition to postings of no project (O6); null for any. */
   project: string | null;
@@ -93,9 +96,9 @@ export async function selectPools(
 ): Promise<PoolRow[]> {
   const rows = await sql<PoolColumns[]>`
     select number as id, host, pid, version, role, os_user, slots, state, started_at, refused,
-           project, provides, free,
+           project, provides, free, ${isSilent({ sql })} as is_stale,
            (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as beat_ago_ms
-    from ${schema}.pool ${rest}`;
+    from ${schema}.pool o ${rest}`;
   return rows.map(({ provides, free, ...row }) => ({ ...row, resources: usesOf(provides, free) }));
 }
 

@@ -11,6 +11,7 @@ const waiting: JobFacts = {
   attempts: 0,
   error: null,
   host: null,
+  silent: [],
   dueInMs: null,
   startsInMs: null,
   full: null,
