@@ -8,6 +8,7 @@ import {
   type NotificationHealth,
   readNotificationHealth,
 } from "./notification-health.ts";
+import { isAlive, isUp } from "../connection/live-pools.ts";
 import { readReplication, type Replication } from "./replication.ts";
 import { probeTablespaces } from "./disk-probe.ts";
 import { noSchedules, readScheduleHealth, type ScheduleHealth } from "./schedule-health.ts";
@@ -269,8 +270,7 @@ async function readPools({ sql, schema }: Db) {
     from (
       select distinct p.id from ${schema}.refusal f join ${schema}.posting p on p.id = f.posting_id
       where p.ended_at is null and p.state = 'open' and exists (
-        select from ${schema}.pool o where o.id = any (f.pool_ids) and o.state = 'up'
-          and o.heartbeat_at >= clock_timestamp() - o.heartbeat_timeout_ms * interval '1 ms')
+        select from ${schema}.pool where id = any (f.pool_ids) and ${isUp(sql)})
       limit 1000) refused`;
   return {
     silentPools,
@@ -291,8 +291,7 @@ async function readSharedDevices({
 }: Pick<Db, "sql" | "schema">): Promise<PoolHealth["sharedDevices"]> {
   const pools = await sql<{ id: number; host: string; provides: Provides }[]>`
     select number as id, host, provides from ${schema}.pool
-    where state in ('up', 'draining')
-      and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'
+    where ${isAlive(sql)}
       and exists (select from jsonb_each(provides) e where jsonb_typeof(e.value) = 'array')
     order by number desc limit 1000`;
   const byHost = groupBy(pools.toReversed(), ({ host }) => host);

@@ -1,5 +1,6 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 import type { Db, Tx, Sql } from "../connection/connect.ts";
+import { isAlive } from "../connection/live-pools.ts";
 
 /** A living pool whose program is too old for a version of the schema. */
 export interface OlderPool {
@@ -19,8 +20,7 @@ export async function olderPools(
 ): Promise<OlderPool[]> {
   return await sql<OlderPool[]>`
     select number as id, host, version from ${schema}.pool
-    where state in ('up', 'draining') and schema_version < ${version}
-      and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'
+    where ${isAlive(sql)} and schema_version < ${version}
     order by number`;
 }
 

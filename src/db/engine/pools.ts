@@ -2,6 +2,7 @@ import type { Provides } from "../../domain/capabilities.ts";
 import type { PoolScope } from "../../domain/route.ts";
 import { integers, texts } from "../connection/array.ts";
 import { type Db, errorCode } from "../connection/connect.ts";
+import { isAlive } from "../connection/live-pools.ts";
 
 export interface NewPool extends PoolScope {
   host: string;
@@ -131,11 +132,10 @@ export interface Neighbour {
 
 /** The live pools on the machine of a pool, without itself. */
 export const readNeighbours = ({ sql, schema }: Db, poolId: number) => sql<Neighbour[]>`
-  select o.number as id, o.pid, o.provides
-  from ${schema}.pool p join ${schema}.pool o on o.host = p.host and o.id <> p.id
-  where p.id = ${poolId} and o.state in ('up', 'draining')
-    and o.heartbeat_at > clock_timestamp() - o.heartbeat_timeout_ms * interval '1 ms'
-  order by o.number limit 100`;
+  select number as id, pid, provides from ${schema}.pool
+  where host = (select host from ${schema}.pool where id = ${poolId}) and id <> ${poolId}
+    and ${isAlive(sql)}
+  order by number limit 100`;
 
 /** Another pool that has jobs. Times are in ms. */
 export interface JobHolder {

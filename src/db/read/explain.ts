@@ -4,6 +4,7 @@ import type { JobCounts, JobStatus, PostingState } from "../../domain/states.ts"
 import { mayServe, type PoolScope, type Route, servesPosting } from "../../domain/route.ts";
 import { integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
+import { isUp } from "../connection/live-pools.ts";
 import { routeObject } from "./routed-postings.ts";
 import { readEdges } from "./edges.ts";
 import { isSilent, readSilentPools, type SilentPool, silentPoolObject } from "./silent-pools.ts";
@@ -188,8 +189,7 @@ const readScopes = ({ sql, schema }: Db, postingId: number) => sql<LivePool[]>`
     not coalesce((
       select postings && array[id::text, '@' || name] from ${schema}.posting
       where id = ${postingId}), true) as serves_others
-  from ${schema}.pool p
-  where state = 'up' and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
+  from ${schema}.pool p where ${isUp(sql)}`;
 
 /** The scope of a pool. As JSON, because other arrays arrive as text (array.ts). */
 const scopeColumns = ({ sql }: Pick<Db, "sql">) => sql`
@@ -229,8 +229,7 @@ export async function readWaitingPostings(
 
 /** The pools that are up. */
 export const readLivePools = ({ sql, schema }: Db) => sql<(PoolScope & { id: number })[]>`
-  select id, ${scopeColumns({ sql })} from ${schema}.pool
-  where state = 'up' and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
+  select id, ${scopeColumns({ sql })} from ${schema}.pool where ${isUp(sql)}`;
 
 /** The pools that can run jobs of a posting of this route. */
 const ableOf = (route: Route, pools: readonly LivePool[]): LivePool[] =>

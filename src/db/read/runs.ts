@@ -1,6 +1,7 @@
 import type { PostingState } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
+import { isAlive } from "../connection/live-pools.ts";
 
 /** A posting of a `pdoflow run`. */
 export interface PostingOfRun {
@@ -72,8 +73,7 @@ export interface BusyPool {
 /** The live pools that have claimed jobs of these postings. */
 export const readPoolsOf = ({ sql, schema }: Db, postings: readonly number[]) => sql<BusyPool[]>`
   select number as id, host, pid from ${schema}.pool o
-  where state in ('up', 'draining')
-    and heartbeat_at > clock_timestamp() - make_interval(secs => heartbeat_timeout_ms / 1000.0)
+  where ${isAlive(sql)}
     and exists (
       select from ${schema}.lease l
       where l.pool_id = o.id and l.active and l.posting_ids && ${integers(postings)}::bigint[])`;
