@@ -1,13 +1,12 @@
 // Builds the binary, or the npm package of the library. See `usage` below; the parts are in build/.
 import { existsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 
 import { buildText, isUpToDate } from "./build/binary.ts";
 import { BuildFailed } from "./build/build-failed.ts";
+import { parseOptions, requireBun } from "./build/command-line.ts";
 import { makeInstalled } from "./build/installed-folder.ts";
 import { machine, parseTarget } from "./build/targets.ts";
-import packageJson from "./package.json" with { type: "json" };
 
 const usage = `bun build.ts [--target TARGET] [--outfile FILE] [--if-changed]
 bun build.ts --package
@@ -18,28 +17,18 @@ bun build.ts --package
   --if-changed  do nothing if FILE was built from the current sources
   --package     make the npm package instead: dist/npm, and its tarball in dist`;
 
-function parseFlags() {
-  const options = {
-    target: { type: "string" },
-    outfile: { type: "string" },
-    "if-changed": { type: "boolean", default: false },
-    package: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  } as const;
-  try {
-    return parseArgs({ options }).values;
-  } catch (error) {
-    throw new BuildFailed(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
-  }
-}
+const options = {
+  target: { type: "string" },
+  outfile: { type: "string" },
+  "if-changed": { type: "boolean", default: false },
+  package: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
 
 async function main(): Promise<void> {
-  const values = parseFlags();
+  const values = parseOptions(options, usage);
   if (values.help) return console.log(usage);
-  const wanted = packageJson.devDependencies.bun;
-  if (Bun.version !== wanted) {
-    throw new BuildFailed(`expected Bun ${wanted}, found ${Bun.version}. Use: npm run build`);
-  }
+  requireBun("npm run build");
   if (values.package) return await makePackage();
   const target = values.target === undefined ? machine() : parseTarget(values.target);
   const suffix = target === machine() ? "" : `-${target}`;

@@ -9,10 +9,10 @@ import {
   rmSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 
 import packageJson from "../package.json" with { type: "json" };
 import { BuildFailed } from "./build-failed.ts";
+import { parseOptions, requireBun } from "./command-line.ts";
 import { makeInstalled } from "./installed-folder.ts";
 import { buildPackageWithFiles } from "./package.ts";
 import { type ReleasedCommit, requireReleasable } from "./release-checks.ts";
@@ -27,6 +27,12 @@ const usage = `npm run release -- [--target TARGET]... [--out FOLDER]
 Writes an archive for each target, the npm package, an SBOM for each of them, and SHA256SUMS. It
 refuses a tree with changes, and a version that is not dated in CHANGELOG.md. The exit code is 1 if
 a target could not be made.`;
+
+const options = {
+  target: { type: "string", multiple: true },
+  out: { type: "string" },
+  help: { type: "boolean", default: false },
+} as const;
 
 const root = join(import.meta.dir, "..");
 const { name, version } = packageJson;
@@ -100,19 +106,6 @@ const checksums = (folder: string): string =>
     .map((file) => `${sha256(join(folder, file))}  ${file}\n`)
     .join("");
 
-function parseFlags() {
-  const options = {
-    target: { type: "string", multiple: true },
-    out: { type: "string" },
-    help: { type: "boolean", default: false },
-  } as const;
-  try {
-    return parseArgs({ options }).values;
-  } catch (error) {
-    throw new BuildFailed(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
-  }
-}
-
 /** Makes the files, and returns what could not be made, with the reason. */
 async function release(
   wanted: readonly BuildTarget[],
@@ -156,13 +149,10 @@ function sayLimits(wanted: readonly BuildTarget[], missing: readonly string[]): 
 }
 
 async function main(): Promise<void> {
-  const { help, target, out } = parseFlags();
+  const { help, target, out } = parseOptions(options, usage);
   if (help) return console.log(usage);
   const wanted = (target ?? Object.keys(targets)).map(parseTarget);
-  const wantedBun = packageJson.devDependencies.bun;
-  if (Bun.version !== wantedBun) {
-    throw new BuildFailed(`expected Bun ${wantedBun}, found ${Bun.version}. Use: npm run release`);
-  }
+  requireBun("npm run release");
   const commit = requireReleasable();
   const folder = resolve(out ?? join(root, "dist/release"));
   mkdirSync(join(root, "dist"), { recursive: true });
