@@ -20,7 +20,7 @@ const pollEveryMs = 1_000;
  * reveal its sender, so this uses the kernel's counters. The kernel counts before it kills.
  */
 export class OomKills implements Disposable {
-  #counter: OomCounter | null;
+  #counter: OomCounter | null = null;
   readonly #pollTimer: Timer;
   #counted = 0;
   /** Kills that explain no death so far, and the time of the last one. */
@@ -28,16 +28,19 @@ export class OomKills implements Disposable {
   #seenAt = 0;
 
   /** Uses the first existing one of `counters`; without any, the cause stays unknown. */
-  constructor(counters: readonly OomCounter[] = oomCounters(systemText("/proc/self/cgroup"))) {
-    this.#counter = counters.find(({ path }) => countIn(path) !== null) ?? null;
-    this.#counted = this.#count();
+  constructor(counters: readonly OomCounter[] = oomCounters()) {
+    this.#use(counters);
     // Also if no worker has exited: a child of a job may have been killed.
     this.#pollTimer = setInterval(() => this.poll(performance.now()), pollEveryMs);
     this.#pollTimer.unref();
   }
 
   /** This process is in another cgroup: counts there. */
-  moved(counters: readonly OomCounter[] = oomCounters(systemText("/proc/self/cgroup"))): void {
+  moved(counters: readonly OomCounter[] = oomCounters()): void {
+    this.#use(counters);
+  }
+
+  #use(counters: readonly OomCounter[]): void {
     this.#counter = counters.find(({ path }) => countIn(path) !== null) ?? null;
     this.#counted = this.#count();
   }
@@ -77,7 +80,7 @@ export class OomKills implements Disposable {
  * The counters of the kernel, best first: of our own cgroup or the one around it that has a counter
  * (`cgroups` is the content of /proc/self/cgroup), else of the machine.
  */
-export function oomCounters(cgroups: string): OomCounter[] {
+export function oomCounters(cgroups = systemText("/proc/self/cgroup")): OomCounter[] {
   const paths = cgroupFiles(cgroups, "memory", {
     v2: ["memory.events.local", "memory.events"], // the latter counts the groups below, too
     v1: "memory.oom_control",
