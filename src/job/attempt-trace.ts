@@ -22,14 +22,19 @@ export interface RunTrace extends PostingTrace {
   pool: PoolTrace | null;
 }
 
-/** For the jobs of a posting; null if neither they nor their pool have a trace. */
-export function runTrace(
-  { traceparent, jobCount }: { traceparent: string | null; jobCount: number },
-  pool: PoolTrace | null,
-): RunTrace | null {
-  if (traceparent === null && pool === null) return null;
-  return { traceparent, isAlone: jobCount === 1, pool };
+interface TracedPosting {
+  traceparent: string | null;
+  jobCount: number;
 }
+
+export const postingTrace = ({ traceparent, jobCount }: TracedPosting): PostingTrace => ({
+  traceparent,
+  isAlone: jobCount === 1,
+});
+
+/** For the jobs of a posting; null if neither they nor their pool have a trace. */
+export const runTrace = (posting: TracedPosting, pool: PoolTrace | null): RunTrace | null =>
+  posting.traceparent === null && pool === null ? null : { ...postingTrace(posting), pool };
 
 interface Attempt {
   posting: number;
@@ -67,12 +72,9 @@ export function attemptTrace(
  * pool does not trace, of its posting; null if that has none. Sampled, unless the span will be sent
  * only if the attempt fails.
  */
-export function runningTraceparent(
-  { pool, traceparent, isAlone }: RunTrace,
-  job: Attempt,
-): string | null {
-  if (pool === null) return traceparent;
-  const { traceId, spanId } = attemptTrace(pool, { traceparent, isAlone }, job);
-  const isSampled = isTraced({ ...job, traceparent, isAlone, isFailure: false }, pool.sampler);
+export function runningTraceparent({ pool, ...trace }: RunTrace, job: Attempt): string | null {
+  if (pool === null) return trace.traceparent;
+  const { traceId, spanId } = attemptTrace(pool, trace, job);
+  const isSampled = isTraced({ ...job, ...trace, isFailure: false }, pool.sampler);
   return `00-${traceId}-${spanId}-${isSampled ? "01" : "00"}`;
 }

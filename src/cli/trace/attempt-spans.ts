@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-import { attemptTrace, type PoolTrace } from "../../job/attempt-trace.ts";
+import { attemptTrace, type PoolTrace, postingTrace } from "../../job/attempt-trace.ts";
 import type { TraceSpan } from "../../domain/otlp.ts";
 import { tracedJobs } from "../../domain/trace-sampler.ts";
 import { countOf, type PendingRun } from "../../pool/session/outcome-batch.ts";
@@ -22,9 +22,8 @@ export function spansOf(
   const spans: TraceSpan[] = [];
   const isFailure = ended.state === "failed" || ended.state === "retried";
   const { posting, attempt } = run;
-  const { traceparent } = posting;
-  const isAlone = posting.jobCount === 1;
-  const sampled = { posting: posting.id, traceparent, isAlone, isFailure };
+  const ofPosting = postingTrace(posting);
+  const sampled = { posting: posting.id, ...ofPosting, isFailure };
   const isTraced = tracedJobs(sampled, trace.sampler);
   for (let i = 0; i < countOf(ended); i++) {
     const index = run.indexes?.[i] ?? run.firstSeq + i;
@@ -33,7 +32,7 @@ export function spansOf(
     const endedAt = ended.endedAt[i] ?? 0;
     const error = errorOf(ended.errors?.at(i) ?? null);
     spans.push({
-      ...attemptTrace(trace, { traceparent, isAlone }, job),
+      ...attemptTrace(trace, ofPosting, job),
       name: `run ${posting.entryPoint}`,
       startNanos: nanosAt(endedAt - (ended.durationsMs[i] ?? 0)),
       endNanos: nanosAt(endedAt),
