@@ -24,7 +24,9 @@ create function pdoflow.note_missed(
   s pdoflow.schedule, p_first timestamptz, p_last timestamptz
 ) returns void language plpgsql set jit = off set enable_seqscan = off as $$
 begin
-  perform pdoflow.note_fire(s, p_first, 'missed', 'no pool fired it in time', false);
+  perform pdoflow.note_fire(s, p_first, 'missed', case
+    when s.missed = 'all' then 'no more than the last 100 missed times are made up for'
+    else 'no pool fired it in time' end, false);
   if p_last > p_first then
     update pdoflow.fire set times = pdoflow.count_times(s, p_first, p_last), last_at = p_last
     where schedule_id = s.id and nominal_at = p_first and outcome = 'missed';

@@ -87,6 +87,43 @@ begin
   return v_count;
 end $$;
 
+-- The first of the last p_count times of a schedule up to p_last, which is one; p_first, if there
+-- are fewer from there on. Looks back day by day. Times of a cron expression are at least a minute
+-- apart.
+create function pdoflow.nth_last_time(
+  s pdoflow.schedule, p_first timestamptz, p_last timestamptz, p_count integer
+) returns timestamptz language plpgsql stable as $$
+declare
+  v_ms bigint := pdoflow.interval_of(s.timing);
+  v_cron pdoflow.cron;
+  v_day date := (p_last at time zone s.zone)::date;
+  v_times timestamptz[] := '{}';
+  v_is_enough boolean := false;
+begin
+  if v_ms is not null then
+    return greatest(p_first, p_last - (p_count - 1) * v_ms * interval '1 ms');
+  elsif p_last - p_first < p_count * interval '1 min' then
+    return p_first;
+  end if;
+  v_cron := pdoflow.parse_cron(s.timing);
+  while v_day >= (p_first at time zone s.zone)::date - 1 loop
+    if extract(month from v_day) = any (v_cron.months) and pdoflow.cron_has_day(v_cron, v_day) then
+      v_times := v_times || array(
+        select m.at from unnest(v_cron.hours) as h (hour)
+          cross join unnest(v_cron.minutes) as n (minute)
+          cross join lateral pdoflow.moments_of(
+            v_day + make_time(h.hour, n.minute, 0), s.zone, v_cron.is_fixed) as m (at)
+        where m.at between p_first and p_last);
+    end if;
+    exit when v_is_enough; -- one more day, because a skipped time may be on the next one
+    v_is_enough := cardinality(v_times) >= p_count;
+    v_day := v_day - 1;
+  end loop;
+  return coalesce((
+    select at from unnest(v_times) as t (at) group by at order by at desc
+    offset p_count - 1 limit 1), p_first);
+end $$;
+
 -- The moment at which a schedule fires for a time: later by its jitter (H3).
 create function pdoflow.with_jitter(s pdoflow.schedule, p_nominal timestamptz) returns timestamptz
 language plpgsql stable as $$
@@ -113,8 +150,9 @@ begin
 end $$;
 
 -- What to do with a schedule that is due (its policy for missed times): the time to fire now, null
--- for none, and the time after which the next one comes. A prune is never out of date, and a queue
--- may be without a pool for days: the last time is made up for, however long ago it was.
+-- for none, and the time after which the next one comes. Of "all", the last 100 are made up for. A
+-- prune is never out of date, and a queue may be without a pool for days: its last time is made up
+-- for, however long ago it was.
 create function pdoflow.due_time(
   s pdoflow.schedule, out fire_at timestamptz, out last_at timestamptz
 ) language plpgsql stable as $$
@@ -124,7 +162,7 @@ begin
     last_at := pdoflow.last_time(s, s.nominal_at, last_at - interval '1 us'); -- not due yet
   end if;
   fire_at := case
-    when s.missed = 'all' then s.nominal_at
+    when s.missed = 'all' then pdoflow.nth_last_time(s, s.nominal_at, last_at, 100)
     when s.missed = 'last' and (last_at > now() - interval '24 h' or pdoflow.prunes(s))
       then last_at
     when s.missed = 'none' and pdoflow.with_jitter(s, last_at) > now() - interval '1 min'

@@ -65,8 +65,8 @@ export class ScheduleAddCommand extends PdoflowCommand {
   });
   missed = Option.String("--missed", {
     description:
-      "times that no pool fired: post the last one, if it is at most 24 hours old, none or all; " +
-      "a prune makes up for the last one at any age (default: last)",
+      "times that no pool fired: post the last one, if it is at most 24 hours old, none, or all, " +
+      "but at most the last 100; a prune makes up for the last one at any age (default: last)",
   });
   until = Option.String("--until", { description: "the last moment at which it can fire" });
 

@@ -7,8 +7,11 @@ import { pluralize } from "../output/pluralize.ts";
 export const fireRows = (fires: readonly FireRow[]) =>
   fires.map((fire) => [
     ...[localText(fire.nominalAt), fire.outcome + (fire.byHand ? " by hand" : "")],
-    ...[postedText(fire), missedText(fire) ?? fire.reason ?? ""],
+    ...[postedText(fire), whyText(fire)],
   ]);
+
+const whyText = (fire: FireRow): string =>
+  [missedText(fire), fire.reason].filter((text) => text !== null).join(": ");
 
 /** "8 times missed, from … to …" for a run of missed times; null for a single time. */
 export function missedText({ times, nominalAt, lastAt }: FireRow): string | null {

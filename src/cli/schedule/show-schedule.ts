@@ -94,5 +94,5 @@ const overlapTexts: Readonly<Record<string, string>> = {
 const missedTexts: Readonly<Record<string, string>> = {
   last: "post the last time of the last 24 hours that no pool fired",
   none: "post no times that no pool fired",
-  all: "post all times that no pool fired",
+  all: "post all times that no pool fired, at most the last 100",
 };

@@ -21,8 +21,8 @@ export interface ScheduleOptions extends OptionsInput<Exclude<LaterOption, "name
    */
   overlap?: "skip" | "queue" | "allow" | "cancel" | undefined;
   /**
-   * After a time without a pool: fire the `"last"` missed time of the last day, `"none"` or `"all"`
-   * (default: `"last"`).
+   * After a time without a pool: fire the `"last"` missed time of the last day, `"none"`, or
+   * `"all"`, but at most the last 100 (default: `"last"`).
    */
   missed?: "last" | "none" | "all" | undefined;
   /** The last moment at which it can fire (default: none). */

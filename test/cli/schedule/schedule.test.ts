@@ -241,11 +241,12 @@ test("status shows schedules with their next, last and missed times", async () =
     schedules: [{ name: "nightly", missed: 2, postingId: Number(run) }],
   });
   await db.db.sql`
-    update pdoflow.fire set times = 8, last_at = nominal_at + interval '70 s'
+    update pdoflow.fire
+    set times = 8, last_at = nominal_at + interval '70 s', reason = 'no more than the last 100'
     where nominal_at = (select min(nominal_at) from pdoflow.fire where nominal_at > now() - interval '7 d')`;
   expect((await cli.run("status")).out).toMatch(new RegExp(`posted +${run} +9$`, "m"));
   expect((await cli.run("schedule", "history", "nightly")).out).toMatch(
-    /8 times missed, from 20\S+ \S+ to 20/,
+    /8 times missed, from 20\S+ \S+ to 20\S+ \S+: no more than the last 100/,
   );
   const { err } = await cli.run("status", run);
   expect(err).toContain(`posting ${run}: posted by the schedule nightly for 20`);

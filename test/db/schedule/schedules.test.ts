@@ -194,6 +194,48 @@ describe("times that were missed", () => {
     while (await fire(db));
     expect(await postings(db)).toEqual([1, 2, 3]);
   });
+
+  test("all, but at most the last 100", async () => {
+    await using db = await freshQueue();
+    await add(db, "every 1h", { missed: "all", overlap: "allow" });
+    await pass(db, "103 h");
+    while (await fire(db));
+    const [missed, ...others] = await fires(db);
+    const reason = "no more than the last 100 missed times are made up for";
+    expect(missed).toMatchObject({ outcome: "missed", reason });
+    expect([others.length, others[0]?.postingId, others.at(-1)?.postingId]).toEqual([100, 1, 100]);
+    expect(await db.sql`select times from pdoflow.fire where outcome = 'missed'`).toMatchObject([
+      { times: 3 },
+    ]);
+  });
+
+  test.each([
+    ["* * * * *", "3 h", "2026-10-25T03:00:00Z"],
+    ["*/7 1-3 * * *", "12 d", "2026-10-26T03:00:00Z"],
+    ["30 2 * * *", "70 d", "2026-06-01T00:00:00Z"],
+    ["0 6 * * 5#2", "600 d", "2026-12-31T00:00:00Z"],
+    ["every 7h", "12 d", "2026-03-30T00:00:00Z"],
+  ])("the Nth last time of %s in %s to %s is found as forwards", async (timing, back, to) => {
+    await using db = await freshQueue();
+    await add(db, timing, { zone: "Europe/Berlin" });
+    const [row] = await db.sql<{ found: unknown[]; expected: unknown[] }[]>`
+      with recursive one as (select s from pdoflow.schedule s),
+      forwards (at) as (
+        select pdoflow.next_time(s, ${to}::timestamptz - ${back}::interval) from one
+        union all
+        select next.at from forwards, one cross join lateral (
+          select pdoflow.next_time(s, forwards.at) as at) next
+        where next.at <= ${to}::timestamptz),
+      ends (first, last) as (select min(at), max(at) from forwards),
+      counts (n) as (values (1), (2), (3), (9), (1000))
+      select json_agg(pdoflow.nth_last_time(s, first, last, n) order by n) as found,
+        json_agg(coalesce(
+          (select at from forwards order by at desc offset n - 1 limit 1), first)
+          order by n) as expected
+      from ends, counts, one`;
+    expect(row?.found).toEqual(row?.expected);
+    expect(new Set(row?.found).size).toBe(5);
+  });
 });
 
 describe("a posting that has not ended at the next time", () => {

@@ -170,7 +170,8 @@ class Model {
     this.#next += due.length;
     const { missed } = this.#planned;
     if (missed === "all") {
-      for (const time of due) this.#fire(time);
+      if (due.length > 100) this.#note(first, "missed");
+      for (const time of due.slice(-100)) this.#fire(time);
       return;
     }
     const isFired =
