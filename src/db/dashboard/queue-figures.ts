@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { parse } from "../../domain/parse.ts";
 import { liveStates } from "../../domain/states.ts";
 import type { Db, Tx } from "../connection/connect.ts";
+import { isSilent } from "../connection/live-pools.ts";
 import { readOne } from "./read-one.ts";
 
 const count = v.number();
@@ -55,8 +56,7 @@ const figuresQuery = (sql: Tx, { schema }: Pick<Db, "schema">) => sql<{ value: u
                 when p.id in (select id from blocked) then 'blocked' else 'waiting' end as state
     from ${schema}.postings p where p.ended_at is null),
   live as materialized (
-    select state, slots, coalesce(busy, 0) as busy,
-           heartbeat_at < clock_timestamp() - heartbeat_timeout_ms * interval '1 ms' as is_silent
+    select state, slots, coalesce(busy, 0) as busy, ${isSilent(sql)} as is_silent
     from ${schema}.pool where state in ('up', 'draining'))
   select json_build_object(
     'postings', (

@@ -4,10 +4,10 @@ import type { JobCounts, JobStatus, PostingState } from "../../domain/states.ts"
 import { mayServe, type PoolScope, type Route, servesPosting } from "../../domain/route.ts";
 import { integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
-import { isUp } from "../connection/live-pools.ts";
+import { isSilent, isUp } from "../connection/live-pools.ts";
 import { routeObject } from "./routed-postings.ts";
 import { readEdges } from "./edges.ts";
-import { isSilent, readSilentPools, type SilentPool, silentPoolObject } from "./silent-pools.ts";
+import { readSilentPools, type SilentPool, silentPoolObject } from "./silent-pools.ts";
 import { readCounts } from "./status.ts";
 
 /** The facts about a job and about everything that can keep it from running. */
@@ -102,7 +102,7 @@ export async function readJobFacts(
        where l.id = s.lease_id) as host,
       (select coalesce(json_agg(${silentPoolObject({ sql })}), '[]')
        from ${schema}.lease l join ${schema}.pool o on o.id = l.pool_id
-       where l.id = s.lease_id and l.active and ${isSilent({ sql })}) as silent,
+       where l.id = s.lease_id and l.active and ${isSilent(sql)}) as silent,
       -- Infinite while the posting is paused; before PostgreSQL 17 that cannot be subtracted from.
       (select (extract(epoch from r.due_at - now()) * 1000)::float8
        from ${schema}.retry r
@@ -118,14 +118,7 @@ export async function readJobFacts(
        where e.posting_id = p.id and e.kind in ('each', 'over')
          and s.status in ('waiting', 'cancelled') and s.lease_id is null
          and u.status <> 'done') as element,
-      (extract(epoch from p.run_at - now()) * 1000)::float8 as starts_in_ms,
-      json_build_object('id', p.id, 'state', p.state, 'reason', p.reason, 'waits', p.waits,
-        'isBlocked', ${schema}.is_blocked(p)) as posting,
-      ${schema}.refusal_of(p.id) as refusal,
-      (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
-                                'rateMs', p.rate_ms)
-       from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
-      ${routeObject({ sql })} as route,
+      ${postingColumns(db)},
       coalesce(p.override_priority, p.priority, (
         select effective_priority from ${schema}.lane l
         where l.posting_id = p.id and l.first_seq <= s.seq and s.seq < l.end_seq)) as priority
@@ -144,6 +137,17 @@ export async function readJobFacts(
   };
 }
 
+/** The facts about a posting `p` of a route `r` that explain it and its jobs. */
+const postingColumns = ({ sql, schema }: Db) => sql`
+  (extract(epoch from p.run_at - now()) * 1000)::float8 as starts_in_ms,
+  json_build_object('id', p.id, 'state', p.state, 'reason', p.reason, 'waits', p.waits,
+    'isBlocked', ${schema}.is_blocked(p)) as posting,
+  ${schema}.refusal_of(p.id) as refusal,
+  (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
+                            'rateMs', p.rate_ms)
+   from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
+  ${routeObject({ sql })} as route`;
+
 /** The facts about a posting that come from queries of their own. */
 const readApart = ["silent", "pools", "ahead", "jobs", "edges", "notifications"] as const;
 
@@ -155,14 +159,7 @@ export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts
     select (p.ended_at is not null) as is_ended,
       (select (extract(epoch from min(due_at) - now()) * 1000)::float8
        from ${schema}.retry where posting_id = p.id and due_at < 'infinity') as due_in_ms,
-      (extract(epoch from p.run_at - now()) * 1000)::float8 as starts_in_ms,
-      json_build_object('id', p.id, 'state', p.state, 'reason', p.reason, 'waits', p.waits,
-        'isBlocked', ${schema}.is_blocked(p)) as posting,
-      ${schema}.refusal_of(p.id) as refusal,
-      (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
-                                'rateMs', p.rate_ms)
-       from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
-      ${routeObject({ sql })} as route,
+      ${postingColumns(db)},
       (select max(effective_priority) from ${schema}.lane
        where posting_id = p.id and state = 'open') as priority
     from ${schema}.posting p join ${schema}.route r on r.id = p.route_id

@@ -1,6 +1,7 @@
 import type { Route } from "../../domain/route.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
+import { isSilent } from "../connection/live-pools.ts";
 import { routeObject } from "./routed-postings.ts";
 
 /** A pool that has not ended, without a heartbeat for longer than its heartbeat timeout. */
@@ -14,11 +15,6 @@ export interface SilentPool {
 export const silentPoolObject = ({ sql }: Pick<Db, "sql">) => sql`
   json_build_object('id', o.number, 'host', o.host, 'beatAgoMs',
     (extract(epoch from clock_timestamp() - o.heartbeat_at) * 1000)::float8)`;
-
-/** Whether a pool `o` is silent. */
-export const isSilent = ({ sql }: Pick<Db, "sql">) => sql`
-  (o.state in ('up', 'draining')
-   and o.heartbeat_at < clock_timestamp() - o.heartbeat_timeout_ms * interval '1 ms')`;
 
 /** A posting, and the silent pools that have claimed jobs of it. */
 export interface SilentPoolsOfPosting {
@@ -38,7 +34,7 @@ export async function readSilentPools(
     from ${schema}.posting p join ${schema}.route r on r.id = p.route_id cross join lateral (
       select json_agg(${silentPoolObject({ sql })} order by o.number) as silent
       from ${schema}.pool o
-      where ${isSilent({ sql })} and exists (
+      where ${isSilent(sql)} and exists (
         select from ${schema}.lease l
         where l.pool_id = o.id and l.active and p.id = any (l.posting_ids))) s
     where p.id = any (${integers(ids)}::bigint[]) and s.silent is not null

@@ -5,7 +5,7 @@ import { type ResourceUse, usesOf } from "../../domain/resource-use.ts";
 import type { PoolRowState, PostingState } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
-import { isSilent } from "./silent-pools.ts";
+import { isSilent } from "../connection/live-pools.ts";
 
 export interface PostingRow {
   id: number;
@@ -96,9 +96,9 @@ export async function selectPools(
 ): Promise<PoolRow[]> {
   const rows = await sql<PoolColumns[]>`
     select number as id, host, pid, version, role, os_user, slots, state, started_at, refused,
-           project, provides, free, ${isSilent({ sql })} as is_stale,
+           project, provides, free, ${isSilent(sql)} as is_stale,
            (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as beat_ago_ms
-    from ${schema}.pool o ${rest}`;
+    from ${schema}.pool ${rest}`;
   return rows.map(({ provides, free, ...row }) => ({ ...row, resources: usesOf(provides, free) }));
 }
 
