@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { connect, type Db, type Sql } from "../src/db/connection/connect.ts";
 import { migrations } from "../src/db/admin/migration-list.ts";
 import { migrate } from "../src/db/admin/migrations.ts";
-import { configuredTarget, type Target } from "../src/db/settings/target.ts";
+import { configuredTarget, embeddedTarget, type Target } from "../src/db/settings/target.ts";
 import { ensureServer, serverState } from "../src/server/server.ts";
 import { placeOf, thisRun } from "./test-run.ts";
 
@@ -103,17 +103,8 @@ async function embeddedServer(): Promise<Target> {
   const run = thisRun();
   const place = placeOf(run);
   if (serverState(place).kind === "stopped") await startKeeper(run.pid, run.startMark);
-  const { host, port, username, database } = await ensureServer(place);
-  return {
-    host,
-    port,
-    user: username,
-    database,
-    password: undefined,
-    tls: false,
-    schema: "pdoflow",
-    source: "the server of this test run",
-  };
+  const target = embeddedTarget(await ensureServer(place), "pdoflow");
+  return { ...target, source: "the server of this test run" };
 }
 
 async function startKeeper(...run: [pid: number, startMark: string]): Promise<void> {
