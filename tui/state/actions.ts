@@ -1,3 +1,4 @@
+import { errorText } from "../../src/domain/error-causes.ts";
 import {
   chosenRow,
   shownFailures,
@@ -193,9 +194,7 @@ export function copied(model: Model): string | null {
   const view = viewOf(model);
   if (view.kind === "job") {
     const error = model.job?.error;
-    return error
-      ? (error.stack ?? `${error.name}: ${error.message}`)
-      : `${view.postingId}/${view.index}`;
+    return error ? errorText(error) : `${view.postingId}/${view.index}`;
   }
   if (view.kind === "jobs") {
     const job = model.page?.rows[view.row];

@@ -1,4 +1,4 @@
-import type { JobError } from "../../src/domain/attempt.ts";
+import { causesOf } from "../../src/domain/error-causes.ts";
 import { type Scene, failedSpan } from "../state/columns.ts";
 import { attemptsOf, jobColumns, statusSpan, timeOf } from "../state/job-columns.ts";
 import { shareOf, shownState } from "../state/posting-state.ts";
@@ -80,12 +80,6 @@ export function jobLines(
   }
   const width = Math.max(10, model.size.columns - 2);
   return scrolled(scene, title, factLines(scene, model.job, width), view, height);
-}
-
-/** The causes of an error, and the errors it gathers, at any depth. */
-function causesOf(error: JobError | null): JobError[] {
-  const below = [...(error?.cause ? [error.cause] : []), ...(error?.errors ?? [])];
-  return below.flatMap((each) => [each, ...causesOf(each)]);
 }
 
 function factLines({ model, glyphs }: Scene, job: TopJob, width: number): Line[] {

@@ -8,6 +8,7 @@ import type { Target } from "../../db/settings/target.ts";
 import { findPostings, type PostingRow } from "../../db/read/snapshot.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
+import { errorText } from "../../domain/error-causes.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { isOfProject } from "../../domain/route.ts";
 import { rangeOfGroup, type UpstreamPosting } from "../../domain/upstream.ts";
@@ -144,8 +145,8 @@ export class ExecuteJobCommand extends PdoflowCommand {
     const took = `${durationMs < 10 ? durationMs.toFixed(1) : Math.round(durationMs)} ms`;
     if (isDone) this.say(`job ${job}: done in ${took}, returned ${text ?? "nothing"}`);
     else {
-      const { name, message, stack }: JobError = JSON.parse(text ?? "{}");
-      this.say(`job ${job}: failed after ${took}: ${stack ?? `${name}: ${message}`}`);
+      const error: JobError = JSON.parse(text ?? "{}");
+      this.say(`job ${job}: failed after ${took}: ${errorText(error)}`);
     }
     this.say("nothing was recorded");
   }

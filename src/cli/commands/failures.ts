@@ -12,6 +12,8 @@ import { findOfRuns } from "../../db/engine/routes.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
+import type { JobError } from "../../domain/attempt.ts";
+import { causesOf } from "../../domain/error-causes.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { localText } from "../../domain/local-time.ts";
 import type { PostingState } from "../../domain/states.ts";
@@ -108,6 +110,7 @@ export class FailuresCommand extends PdoflowCommand {
           `${isAgain ? " being retried" : ""}  ` +
           paint("red", `${error.name}: ${message}`) +
           (location === null ? "\n" : `, at ${location}\n`) +
+          causesOf(error).slice(0, 3).map(causeLine).join("") +
           `  ${between(firstAt, lastAt)}, ` +
           `for example ${id}/${index} in attempt ${attempt}${on}\n` +
           `  retry: ${next}`,
@@ -138,6 +141,9 @@ export class FailuresCommand extends PdoflowCommand {
     });
   }
 }
+
+const causeLine = ({ name, message }: JobError) =>
+  `  caused by ${name}: ${message.split("\n")[0] ?? ""}\n`;
 
 /** In local time, as other commands print it. */
 function between(first: Date, last: Date): string {

@@ -7,6 +7,7 @@ import { outputSchemas } from "../output/output-schemas.ts";
 import { JobStatus } from "../output/schema-parts.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { pluralize } from "../output/pluralize.ts";
+import { errorText } from "../../domain/error-causes.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
@@ -173,7 +174,7 @@ function partsOf({ stdout, stderr, error }: JobRow): { name: string; text: strin
   const parts = [
     { name: "stdout", text: stdout ?? "" },
     { name: "stderr", text: stderr ?? "" },
-    { name: "error", text: error ? (error.stack ?? `${error.name}: ${error.message}`) : "" },
+    { name: "error", text: error ? errorText(error) : "" },
   ];
   return parts.filter(({ text }) => text !== "");
 }
