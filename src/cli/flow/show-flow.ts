@@ -97,7 +97,8 @@ export class FlowShowCommand extends PdoflowCommand {
   }
 }
 
-function endedShare({ jobs, jobCount }: StageStatus): number {
+function endedShare({ jobs, jobCount, isEnded }: StageStatus): number {
+  if (jobCount === 0) return Number(isEnded); // its list is not there yet, or is empty
   return (jobs.done + jobs.failed + jobs.cancelled) / jobCount;
 }
 

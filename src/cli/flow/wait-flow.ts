@@ -126,7 +126,8 @@ function sentence(one: StageStatus): string {
   const parts = jobStatuses
     .filter((status) => one.jobs[status] > 0)
     .map((status) => `${one.jobs[status].toLocaleString("en")} ${status}`);
-  return `${one.stage} ${stateWithReason(one)}: ${parts.join(", ")}${remedy(one)}`;
+  const jobs = parts.join(", ") || "it has no jobs";
+  return `${one.stage} ${stateWithReason(one)}: ${jobs}${remedy(one)}`;
 }
 
 function remedy(one: StageStatus): string {

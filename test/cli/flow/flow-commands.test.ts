@@ -124,6 +124,14 @@ gather = "each"
   expect(await runAll(out.trim())).toMatchObject({
     err: "list done: 1 done\neach done: 2 done\nall done: 1 done\n",
   });
+  await cli.write("list.ts", "export const list = () => [];\nexport const all = () => 1;");
+  const id = (await cli.run("flow", "post", "list.toml")).out.trim();
+  const shown = async () => (await cli.run("flow", "show", id)).out;
+  expect(await shown()).toMatch(/ each +\d+ +waiting +\[-{10}\] +0% +0 jobs; for list\n/);
+  expect(await runAll(id)).toMatchObject({
+    err: "list done: 1 done\neach done: it has no jobs\nall done: 1 done\n",
+  });
+  expect(await shown()).toMatch(/ each +\d+ +done +\[#{10}\] +100% +0 jobs\n/);
 }, 60_000);
 
 test("18: the same key posts nothing and prints the flow that exists", async () => {
