@@ -18,7 +18,7 @@ import { liveStates, orList } from "../../domain/states.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { changeFlags, parseLimits } from "../input/limit-flags.ts";
-import { findPostingsToChange, readSelectors } from "../input/select.ts";
+import { findPostingsToChange, noneNamed, readSelectors } from "../input/select.ts";
 
 /** A command that changes the state of postings and reports each one's new state. */
 export abstract class PostingsCommand extends PdoflowCommand {
@@ -55,8 +55,12 @@ export abstract class PostingsCommand extends PdoflowCommand {
         isChanged ? `posting ${id} was ${this.did}` : `posting ${id} is ${state}: not changed`,
       );
     }
-    if (now.length === 0)
-      this.say(`none of ${this.postings.length > 0 ? "these" : "the"} postings is ${this.state}`);
+    if (now.length > 0) return;
+    this.say(
+      this.state === undefined
+        ? noneNamed
+        : `none of ${this.postings.length > 0 ? "these" : "the"} postings is ${this.state}`,
+    );
   }
 }
 

@@ -4,16 +4,16 @@ import type { Db } from "../../db/connection/connect.ts";
 import { readJobFacts, readPostingFacts } from "../../db/read/explain.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { waitsFor } from "../output/schema-parts.ts";
-import { exitCodes } from "../../domain/errors.ts";
+import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { explainJob, explainPosting } from "../diagnosis/explain.ts";
-import { parseSelector, postingNamePattern, type Selector } from "../../domain/selector.ts";
+import { postingNamePattern, type Selector } from "../../domain/selector.ts";
 import { readFires } from "../../db/posting/schedules.ts";
 import { readClock, readScheduleObstacle } from "../../db/read/schedules.ts";
 import { explainSchedule } from "../diagnosis/explain-schedule.ts";
 import { findSchedule } from "../schedule/schedule-named.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { JobNotFound, jobNamed } from "../input/job-named.ts";
-import { findSelected, postingNotFound } from "../input/select.ts";
+import { findSelected, postingNotFound, readSelectors } from "../input/select.ts";
 
 export class ExplainCommand extends PdoflowCommand {
   static override paths = [["explain"]];
@@ -30,11 +30,15 @@ export class ExplainCommand extends PdoflowCommand {
 
   async run() {
     if (isScheduleName(this.subject)) return await this.#explainSchedule();
-    const selector = parseSelector(this.subject);
+    const [selector, ...others] = await readSelectors([this.subject], this.context.stdin);
+    if (!selector || others.length > 0) {
+      const found = selector ? others.length + 1 : 0;
+      throw new InvalidInput("standard input", [`expected one posting or job, found ${found}`]);
+    }
     return await this.withDatabase(async (db) => {
       const { why, ...rest } = await (selector.indices === null
         ? explainWhole(db, selector)
-        : explainOne(db, this.subject));
+        : explainOne(db, selector.text));
       if (this.json) this.printJson(outputSchemas.explain, { ...rest, why });
       else this.show(why);
       return exitCodes.ok;

@@ -48,7 +48,7 @@ import { rateText } from "../shell/job-progress.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { obstacleLines } from "../diagnosis/obstacles.ts";
 import { silenceLines } from "../diagnosis/silent-pools.ts";
-import { findWholePostings, readSelectors } from "../input/select.ts";
+import { findWholePostings, noneNamed, readSelectors } from "../input/select.ts";
 
 const postingLimit = 20;
 const scheduleLimit = 20;
@@ -127,7 +127,11 @@ export class StatusCommand extends PdoflowCommand {
 
   #showPostings(postings: readonly CountedPosting[]): void {
     if (postings.length === 0) {
-      this.say("no postings yet; post one with: pdoflow post fn.ts#name args.json");
+      this.say(
+        this.postings.length > 0
+          ? noneNamed
+          : "no postings yet; post one with: pdoflow post fn.ts#name args.json",
+      );
       return;
     }
     // A terminal has no room for columns of zeros.

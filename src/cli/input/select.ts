@@ -34,6 +34,9 @@ export function postingNotFound({ posting }: Selector): PostingNotFound {
   return new PostingNotFound(`${what}. List postings with: pdoflow list --all`);
 }
 
+/** Said if `-` was given and standard input is empty. */
+export const noneNamed = "standard input names no posting";
+
 /** The selectors on a command line; `-` stands for the selectors on standard input. */
 export async function readSelectors(
   words: readonly string[],
@@ -99,7 +102,7 @@ export async function findPostingsToChange(
 ): Promise<number[]> {
   const state = parse(LiveState, stateText, "--state");
   if (state === undefined) {
-    if (selectors.length > 0) return await findWholePostings(db, selectors);
+    if (words.length > 0) return await findWholePostings(db, selectors);
     throw new InvalidInput("postings", [
       "expected postings such as 42, last or @name, or --state, found neither",
     ]);

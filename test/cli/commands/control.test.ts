@@ -220,3 +220,21 @@ test("the end of a Slurm allocation: SIGTERM, a grace, and nothing is lost or us
     select count(*)::int as n, max(attempt) as attempt from pdoflow.outcome where state = 'done'`;
   expect(row).toEqual({ n: 10, attempt: 1 });
 });
+
+test("standard input can name postings, or none", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.run("post", "fn.ts#fn", "--each", "1-2", "--no-check");
+  const piped = (input: string, line: string) => cli.runWith({ input }, ...line.split(" "));
+  const none = { code: 0, out: "", err: "standard input names no posting\n" };
+  for (const line of ["cancel -", "pause -", "resume -", "unblock -", "set-priority - 5"]) {
+    expect(await piped("\n", line)).toEqual(none);
+  }
+  expect((await piped("", "status -")).err).toEndWith(none.err);
+  expect(await cli.run("cancel")).toMatchObject({ code: 2 });
+  expect(await piped("1\n", "pause -")).toMatchObject({ code: 0, err: "posting 1 was paused\n" });
+  expect((await piped("1/1\n", "explain -")).out).toStartWith("1/1 waits because its posting is");
+  expect((await piped("1 1\n", "explain -")).err).toContain(
+    "standard input: expected one posting or job, found 2",
+  );
+});
