@@ -52,8 +52,9 @@ export function substituted(document: unknown, given: FlowSettings, add: AddProb
     .filter((name) => !settings.has(name))
     .map((name) => {
       const like = didYouMean(similarNames(name, known));
-      const all = ` [set] has: ${known.join(", ") || "none"}`;
-      return `the flow has no setting "${name}".${like || all}`;
+      const all = known.length > 0 ? ` [set] has: ${known.join(", ")}.` : "";
+      const add = `${all} Add its default to the file: [set] ${name} = "…"`;
+      return `the flow has no setting "${name}".${like || add}`;
     });
   if (problems.length > 0) throw new InvalidInput("--set", problems);
   for (const [name, value] of given) settings.set(name, value);

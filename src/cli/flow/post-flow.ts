@@ -30,7 +30,9 @@ const isOneGather = ({ references, options }: FileStage): boolean =>
 /** A command that reads a flow file. */
 export abstract class FlowFileCommand extends PdoflowCommand {
   set = Option.Array("--set", [], {
-    description: "replace {NAME} in the file, as in --set night=2026-11-25",
+    description:
+      "a value for {NAME} in the file instead of that in its table [set], such as " +
+      "night=2026-11-25",
   });
   check = Option.Boolean("--check", {
     description: "--no-check posts without importing the code of the stages",

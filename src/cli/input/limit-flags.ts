@@ -8,8 +8,13 @@ import { durationText } from "../output/duration-text.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { failureLimit, flagNames, flagValues } from "./posting-flags.ts";
 
+/** Not a union, which would not say what the schema expects. */
 const orNone = <T>(schema: v.GenericSchema<unknown, T>) =>
-  v.optional(v.union([v.literal("none"), schema]));
+  v.optional(
+    v.lazy((text): v.GenericSchema<unknown, T | "none"> => {
+      return text === "none" ? v.literal("none") : schema;
+    }),
+  );
 
 const Limits = v.object({
   maxRunning: orNone(flagValues.maxRunning.wrapped),

@@ -86,6 +86,9 @@ function problem(
   if (valued !== undefined) {
     return `${valued} needs a value. Write a value that begins with - as ${valued}=-1.`;
   }
+  if (reason.startsWith("Command not found")) {
+    return `unexpected argument "${line.find((word) => word === "-") ?? line.at(-1)}".`;
+  }
   return reason;
 }
 

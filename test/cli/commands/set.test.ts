@@ -35,7 +35,17 @@ test("limits are set, kept and lifted, and apply to later claims", async () => {
   );
   expect(await cli.run("set-limit", "1")).toMatchObject({ code: 2 });
   expect(await cli.run("set-limit", "1", "--max-running", "0")).toMatchObject({ code: 2 });
-  expect(await cli.run("set-limit", "1", "--max-rate", "fast")).toMatchObject({ code: 2 });
+  const refused = async (option: string) =>
+    (await cli.run("set-limit", "1", option, "x")).err.replace(/^pdoflow set-limit: /, "");
+  expect(await refused("--max-running")).toStartWith(
+    "--max-running: expected a whole number from 1 to 2147483647, found ",
+  );
+  expect(await refused("--max-rate")).toStartWith(
+    "--max-rate: expected a rate such as 10/s, 100/m or 1000/h, found ",
+  );
+  expect(await refused("--timeout")).toStartWith(
+    "--timeout: expected a duration such as 500ms, 2s or 5m, found ",
+  );
 });
 
 test("set-posting-status pauses, resumes and cancels", async () => {

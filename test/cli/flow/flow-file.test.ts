@@ -177,6 +177,10 @@ test("a setting that the file does not have is refused, and one that it misspell
   expect(problems(text, "nihgt=2")).toEqual([
     '--set: the flow has no setting "nihgt". Did you mean "night"?',
   ]);
+  expect(problems(text, "moon=2")).toEqual([
+    '--set: the flow has no setting "moon". [set] has: night. ' +
+      'Add its default to the file: [set] moon = "…"',
+  ]);
   expect(problems(text, "night", "night=1", "night=2")).toEqual([
     '--set: expected NAME=VALUE, found "night"; night is given twice',
   ]);

@@ -12,6 +12,7 @@ test.each([
   [["status", "--jsn"], 'there is no option --jsn. Did you mean "--json"?'],
   [["post", "a.ts#b", "--priorty", "1"], 'no option --priorty. Did you mean "--priority"'],
   [["explain"], "an argument is missing: expected <"],
+  [["list", "-"], 'unexpected argument "-".'],
   [["explain", "1/1", "2/2"], 'unexpected argument "2/2".'],
   [["post", "a.ts#b", "--priority"], "begins with - as --priority=-1"],
   [["squeue"], 'there is no command "squeue". Did you mean "list"?'],
