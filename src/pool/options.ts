@@ -2,11 +2,12 @@ import type { NewPool } from "../db/engine/pools.ts";
 import type { OutcomeState } from "../domain/attempt.ts";
 import type { CodeWatcher } from "./entry/code-watcher.ts";
 import type { Runner, RunnerContext } from "./run/runner.ts";
+import type { MachinePart } from "./session/neighbours.ts";
 import type { PendingOutcome, PendingRun } from "./session/outcome-batch.ts";
 import type { JobRun } from "./wire/leased-job.ts";
 import type { AdmissionPolicy } from "./trust/admission-policy.ts";
 
-export interface PoolOptions extends Omit<NewPool, "slots"> {
+export interface PoolOptions extends Omit<NewPool, "slots">, MachinePart {
   /** The number of jobs that may run at a time. */
   maxWorkers: number;
   makeRunner: (context: RunnerContext) => Runner;

@@ -188,9 +188,8 @@ export class PoolCommand extends PoolFlagsCommand {
   ): Promise<PoolOptions> {
     const { context, resource, pinCpus } = this;
     const given = { resource, pinCpus, maxWorkers: options.maxWorkers };
-    const { provides: named, maxWorkers } = await poolResources(given, context, (line) =>
-      this.say(`pool: ${line}`),
-    );
+    const resources = await poolResources(given, context, (line) => this.say(`pool: ${line}`));
+    const { provides: named, maxWorkers, machineCpus } = resources;
     const receivers = this.#receivers();
     const provides = {
       ...named,
@@ -220,6 +219,7 @@ export class PoolCommand extends PoolFlagsCommand {
         reloads: !this.noReload,
       }),
       provides,
+      machineCpus,
       project: projectOfPool({ option: project, env: context.env, root, target }),
       policy: poolPolicy(this, root, provides),
       posters: this.#posters(target.user),

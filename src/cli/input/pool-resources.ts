@@ -1,11 +1,13 @@
-import {
-  parseResources,
-  type Provided,
-  type Provides,
-  totalOf,
-} from "../../domain/capabilities.ts";
+import { parseResources, type Provided, totalOf } from "../../domain/capabilities.ts";
 import { InvalidInput } from "../../domain/errors.ts";
-import { allowedCpus, detectResources, type OwnMachine } from "../../pool/machine/detect.ts";
+import type { PoolOptions } from "../../pool/options.ts";
+import type { MachinePart } from "../../pool/session/neighbours.ts";
+import {
+  allowedCpus,
+  detectResources,
+  machineCpus,
+  type OwnMachine,
+} from "../../pool/machine/detect.ts";
 
 /** The options of a pool that say what it has. */
 interface ResourceOptions {
@@ -27,17 +29,22 @@ export async function poolResources(
   { resource, pinCpus, maxWorkers }: ResourceOptions,
   machine: OwnMachine,
   say: (line: string) => void,
-): Promise<{ provides: Provides; maxWorkers: number }> {
+): Promise<Pick<PoolOptions, "maxWorkers"> & Required<MachinePart>> {
   const names = new Set(resource.map((word) => word.split("=")[0]));
   const detected = await detectResources(machine, !names.has("gpu"), say);
   const named = parseResources(resource, detected);
   const found = totalOf(named["cpus"]) || totalOf(detected["cpus"]);
   const workers = maxWorkers ?? Math.min(Math.max(Math.floor(found), 1), mostWorkers);
   if (pinCpus) {
-    return { provides: { ...named, cpus: pinned(machine, named["cpus"]) }, maxWorkers: workers };
+    const cpus = pinned(machine, named["cpus"]);
+    return { provides: { ...named, cpus }, maxWorkers: workers, machineCpus: null };
   }
-  if (names.has("cpus")) return { provides: named, maxWorkers: workers };
-  return { provides: { ...named, cpus: Math.max(found, workers) }, maxWorkers: workers };
+  if (names.has("cpus")) return { provides: named, maxWorkers: workers, machineCpus: null };
+  return {
+    provides: { ...named, cpus: Math.max(found, workers) },
+    maxWorkers: workers,
+    machineCpus: maxWorkers === undefined ? machineCpus(machine) : null,
+  };
 }
 
 /** The cpus of a pool that pins its jobs, by number. */

@@ -128,13 +128,19 @@ export interface Neighbour {
   id: number;
   pid: number;
   provides: Provides;
+  slots: number;
+  isDraining: boolean;
 }
 
-/** The live pools on the machine of a pool, without itself. */
-export const readNeighbours = ({ sql, schema }: Db, poolId: number) => sql<Neighbour[]>`
-  select number as id, pid, provides from ${schema}.pool
+/** The live pools on the machine of a pool, without itself, among up to `readMax` live pools. */
+export const readNeighbours = ({ sql, schema }: Db, poolId: number, readMax: number | null) => sql<
+  Neighbour[]
+>`
+  select number as id, pid, provides, slots, state = 'draining' as is_draining
+  from (
+    select id, number, host, pid, provides, slots, state from ${schema}.pool
+    where ${isAlive(sql)} limit ${readMax}) p
   where host = (select host from ${schema}.pool where id = ${poolId}) and id <> ${poolId}
-    and ${isAlive(sql)}
   order by number limit 100`;
 
 /** Another pool that has jobs. Times are in ms. */

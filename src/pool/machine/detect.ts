@@ -53,6 +53,10 @@ export function cpus(machine: OwnMachine): number {
   return Math.max(least([cores, ...limits, Number(env["SLURM_CPUS_PER_TASK"])]) ?? 1, 1);
 }
 
+/** The number of CPUs of the machine, of which this process may use some. */
+export const machineCpus = (machine: OwnMachine): number =>
+  (read(machine, "/proc/stat").match(/^cpu\d+ /gm) ?? []).length || machine.cores;
+
 /** The numbers of the CPUs on which this process may run; none if the system does not say. */
 export function allowedCpus(machine: OwnMachine): string[] {
   const status = read(machine, "/proc/self/status");

@@ -19,7 +19,7 @@ import { Bearing } from "../link/bearing.ts";
 import { Claimer, type ClaimerOptions } from "./claimer.ts";
 import type { JobRun } from "../wire/leased-job.ts";
 import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
-import { neighbourWarnings } from "./neighbours.ts";
+import { type MachinePart, neighbourWarnings } from "./neighbours.ts";
 import { retryUntil } from "../link/retry-until.ts";
 import { Link } from "../link/link.ts";
 import type { Meter } from "./meter.ts";
@@ -67,7 +67,7 @@ export async function closeLinks({ claims, work, side }: Links): Promise<void> {
   await Promise.all([claims.close(), work.close(), side.close()]);
 }
 
-export interface SessionOptions extends NewPool, ClaimerOptions {}
+export interface SessionOptions extends NewPool, ClaimerOptions, MachinePart {}
 
 export interface SessionListener
   extends Omit<HeartbeatListener, "report" | "pollEdges" | "notify">, RecorderListener {
@@ -170,7 +170,7 @@ export class Session {
     for (const lost of await links.side.ask((db) => rescuePools(db))) listener.onRescue(lost);
     const row = { ...pool, schemaVersion: schemaVersion() };
     const poolId = await links.side.ask((db) => registerPool(db, row));
-    const warnings = await links.side.ask((db) => neighbourWarnings(db, poolId, pool.provides));
+    const warnings = await links.side.ask((db) => neighbourWarnings(db, poolId, pool));
     for (const line of warnings) listener.log(line);
     return new Session(links, pool, poolId, listener);
   }
