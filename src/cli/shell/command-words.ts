@@ -56,8 +56,16 @@ function split(line: readonly string[], options: readonly OptionText[]) {
   return { own, isCommand: false, rest: [] };
 }
 
-/** Whether it names a function, perhaps without the name: then the command reports that. */
-const isEntryPoint = (word: string) => word.includes("#") || isCodeFile(word);
+/**
+ * Whether it names a function, perhaps without the name: then the command reports that. A line for
+ * the shell can contain "#" too, as in 'echo {#} {}'.
+ */
+function isEntryPoint(word: string): boolean {
+  const hash = word.lastIndexOf("#");
+  if (hash < 0) return isCodeFile(word);
+  const isLine = /\s/.test(word) && !/^[^\s"'{}()]+$/.test(word.slice(hash + 1));
+  return !isLine || isCodeFile(word.slice(0, hash).trim());
+}
 
 const isMark = (word: string) => /^:{3,4}\+?$/.test(word);
 

@@ -29,3 +29,19 @@ test.each<[string, string]>([
 ])("%s is read as %s", (line, words) =>
   expect(rewriteWords(line.split(" "), options).join(" ")).toBe(words),
 );
+
+test.each<[string, boolean]>([
+  ["echo {#} {}", true],
+  ["grep -c '#' {}", true],
+  ["echo {} # a note", true],
+  ["a.ts#f g", false],
+  ["my data/a.ts#f", false],
+  ["a.ts # f", false],
+  ["my package#f", false],
+  ["{#}", false],
+])("the word '%s' is a line for the shell: %p", (word, isLine) => {
+  expect(rewriteWords(["run", word], options)).toEqual([
+    "run",
+    isLine ? `--command=${word}` : word,
+  ]);
+});
