@@ -45,6 +45,14 @@ test("name, percent done and state stay at every width", () => {
   }
 });
 
+test("ids are whole at every width", () => {
+  const others = ["night.run", name, "x"].map((each) => posting(4177, { name: each }));
+  for (let columns = 30; columns <= 200; columns += 2) {
+    const waiting = posting(41_765, { name: "x", waits: true, priority: 0 });
+    expect(screen(columns, waiting, ...others).join("\n")).toMatch(/^▸ 41765 [^]*^ {3}4177 /m);
+  }
+});
+
 test("a state is a word and a sign: an open posting runs, waits, starts later or has no pool", () => {
   const running = { waiting: 9, running: 1, retrying: 0, done: 0, failed: 0, cancelled: 0 };
   const row = (more: Partial<TopPosting>) => rowOf(200, posting(1, { name: "x", ...more }));

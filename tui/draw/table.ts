@@ -11,6 +11,8 @@ export interface Column<Row> {
    * the layout is stable while its numbers change.
    */
   wants?: (row: Row) => number;
+  /** Whether it always gets the width it would like: a part of an id is another id. */
+  isWhole?: boolean;
   /** The widest that other columns make room for. The column may still grow into unused space. */
   widest?: number;
   /** The order in which columns are dropped: the highest rank first, rank 0 never. */
@@ -41,29 +43,30 @@ export function fittingColumns<Row>(
 ): FittedColumn<Row>[] {
   const wanted = new Map(columns.map((column) => [column, wantedWidth(column, rows)] as const));
   const want = (column: Column<Row>) => wanted.get(column) ?? column.width;
+  const least = (column: Column<Row>) => (column.isWhole ? want(column) : column.width);
   const most = (column: Column<Row>) => Math.min(want(column), column.widest ?? defaultWidest);
   const total = (kept: readonly Column<Row>[], widthOfColumn: (column: Column<Row>) => number) =>
-    kept.reduce((sum, column) => sum + Math.max(column.width, widthOfColumn(column)) + gap, -gap);
+    kept.reduce((sum, column) => sum + Math.max(least(column), widthOfColumn(column)) + gap, -gap);
   let kept = [...columns];
   for (;;) {
     const rank = Math.max(...kept.map((column) => column.rank));
-    const needed = total(kept, rank > lastNeededRank ? most : ({ width: least }) => least);
+    const needed = total(kept, rank > lastNeededRank ? most : least);
     if (rank === 0 || needed <= width) break;
     kept = kept.filter((column) => column !== kept.findLast((each) => each.rank === rank));
   }
-  const spare = Math.max(0, width - total(kept, ({ width: least }) => least));
+  const spare = Math.max(0, width - total(kept, least));
   const extra = shared(
-    kept.map((column) => Math.max(0, most(column) - column.width)),
+    kept.map((column) => Math.max(0, most(column) - least(column))),
     spare,
   );
   const rest = spare - extra.reduce((sum, each) => sum + each, 0);
   const more = shared(
-    kept.map((column, at) => Math.max(0, want(column) - column.width - (extra[at] ?? 0))),
+    kept.map((column, at) => Math.max(0, want(column) - least(column) - (extra[at] ?? 0))),
     rest,
   );
   return kept.map((column, at) => ({
     column,
-    width: column.width + (extra[at] ?? 0) + (more[at] ?? 0),
+    width: least(column) + (extra[at] ?? 0) + (more[at] ?? 0),
   }));
 }
 

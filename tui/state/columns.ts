@@ -22,7 +22,7 @@ export const column = <Row>(
   [title, width, rank]: readonly [title: string, width: number, rank: number],
   cell: (row: Row, width: number) => CellContent | readonly Span[],
   order: (row: Row) => number | string,
-  more: Partial<Pick<Column<Row>, "side" | "wants" | "widest" | "cuts">> = {},
+  more: Partial<Pick<Column<Row>, "side" | "wants" | "isWhole" | "widest" | "cuts">> = {},
 ): Column<Row> => ({
   title,
   width,
@@ -59,7 +59,7 @@ export const idColumn = <Row>(
     layout,
     (row) => ({ text: String(id(row)), tone: "strong" }),
     (row) => -id(row),
-    { side: "right", wants: (row) => String(id(row)).length },
+    { side: "right", wants: (row) => String(id(row)).length, isWhole: true },
   );
 
 const stateTones: Readonly<Record<PostingState | TopPool["state"], Tone>> = {

@@ -46,7 +46,11 @@ export function jobColumns(postingId: number, glyphs: Scene["glyphs"]): Column<T
   const job = (row: TopJob) => `${postingId}/${row.index}`;
   const what = (row: TopJob) => `${firstLine(row)}  ${row.args}`;
   return [
-    { ...textColumn(["job", 8, 0], job, { tone: "strong" }), order: ({ index }) => index },
+    {
+      ...textColumn(["job", 8, 0], job, { tone: "strong" }),
+      isWhole: true,
+      order: ({ index }) => index,
+    },
     column(
       ["status", 11, 0],
       (row) => statusSpan(row, glyphs),

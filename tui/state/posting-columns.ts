@@ -46,8 +46,9 @@ export function postingColumns(scene: Scene): Column<ListRow>[] {
   const [entryRank, whyRank, whyWidth] = hasWaiting ? [5.5, 2.5, 20] : [3, 12, 4];
   return [
     column(["id", 3, 0], (row) => idSpan(row, glyphs), newestId, {
-      side: "right",
+      ...right,
       wants: (row) => idSpan(row, glyphs).text.length,
+      isWhole: true,
     }),
     {
       ...textColumn(["name", 14, 0], rowName),
