@@ -51,7 +51,7 @@ difference("Keyword arguments are an object", async () => {
 });
 
 difference("A job's file is its identity", async () => {
-  expect(await Registry.get(fit).entryPoint(root)).toBe("from-python-differences.test.ts#fit");
+  expect(await Registry.get(fit).entryPoint(root)).toBe("from-python-differences.slow.test.ts#fit");
 });
 
 difference("There is one registry", async () => {
