@@ -73,7 +73,7 @@ begin
       when 'missed' then
         s.missed := pdoflow.text_option(
           v_key, v_value, v_value #>> '{}' in ('last', 'none', 'all'), 'last, none or all');
-      when 'until' then s.until := pdoflow.moment_option(v_key, v_value);
+      when 'until' then s.until := pdoflow.limit_option(v_key, v_value, 3153600000000);
       else
         raise exception 'unknown setting of a schedule "%"', left(v_key, 100)
           using errcode = 'PF002';

@@ -100,11 +100,12 @@ exception when datetime_field_overflow or invalid_datetime_format then
 end $$;
 
 -- The same, or a number of milliseconds from now.
-create function pdoflow.limit_option(p_key text, p_value jsonb) returns timestamptz
-language plpgsql as $$
+create function pdoflow.limit_option(
+  p_key text, p_value jsonb, p_most_ms bigint default 31536000000
+) returns timestamptz language plpgsql as $$
 begin
   if jsonb_typeof(p_value) = 'number' then
-    return now() + pdoflow.whole_option(p_key, p_value, 1, 31536000000) * interval '1 ms';
+    return now() + pdoflow.whole_option(p_key, p_value, 1, p_most_ms) * interval '1 ms';
   end if;
   return pdoflow.moment_option(p_key, p_value);
 end $$;

@@ -7,7 +7,7 @@ import { localText } from "../../domain/local-time.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { rewriteWords } from "../shell/command-words.ts";
-import { duration, localMoment } from "../shell/flag-values.ts";
+import { duration, momentOrDuration } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { processWords } from "../shell/process-words.ts";
 import { commandTexts } from "../shell/reference.ts";
@@ -24,7 +24,7 @@ const Options = v.object({
     v.picklist(["skip", "queue", "allow", "cancel"], "expected skip, queue, allow or cancel"),
   ),
   missed: v.optional(v.picklist(["last", "none", "all"], "expected last, none or all")),
-  until: v.optional(localMoment),
+  until: v.optional(momentOrDuration),
 });
 
 export class ScheduleAddCommand extends PdoflowCommand {
@@ -68,7 +68,9 @@ export class ScheduleAddCommand extends PdoflowCommand {
       "times that no pool fired: post the last one, if it is at most 24 hours old, none, or all, " +
       "but at most the last 100; a prune makes up for the last one at any age (default: last)",
   });
-  until = Option.String("--until", { description: "the last moment at which it can fire" });
+  until = Option.String("--until", {
+    description: "the last moment at which it can fire: 30d from now, 2027-01-01 or tomorrow 18:00",
+  });
 
   async run(): Promise<ExitCode> {
     const { jitter, ...settings } = parseFlags(Options, this);

@@ -14,7 +14,8 @@ export interface ScheduleSettings {
   jitterMs?: number | undefined;
   overlap?: string | undefined;
   missed?: string | undefined;
-  until?: string | undefined;
+  /** A moment, or milliseconds from now by the database's clock. */
+  until?: string | number | undefined;
 }
 
 export interface NewSchedule {

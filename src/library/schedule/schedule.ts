@@ -25,8 +25,8 @@ export interface ScheduleOptions extends OptionsInput<Exclude<LaterOption, "name
    * `"all"`, but at most the last 100 (default: `"last"`).
    */
   missed?: "last" | "none" | "all" | undefined;
-  /** The last moment at which it can fire (default: none). */
-  until?: Date | string | undefined;
+  /** The last moment at which it can fire, or milliseconds from now (default: none). */
+  until?: Date | string | number | undefined;
   /** Cancel a posting that has not ended this many milliseconds after it was posted. */
   deadline?: number | undefined;
   /** Cancel a posting of which no job has begun this many milliseconds after it was posted. */

@@ -4,7 +4,7 @@ import { addSchedule, storedJobs } from "../../db/posting/schedules.ts";
 import { osUser } from "../../db/settings/os-user.ts";
 import { NothingToPost } from "../../domain/errors.ts";
 import { givenOptions, laterOptions } from "../../domain/later-options.ts";
-import { milliseconds, Moment } from "../../domain/option-values.ts";
+import { milliseconds, TimeLimit } from "../../domain/option-values.ts";
 import { parse } from "../../domain/parse.ts";
 import { type JobFunction, schemaOf } from "../../job/job-mark.ts";
 import { projectOfPosting } from "../../pool/entry/project.ts";
@@ -24,7 +24,7 @@ const Options = v.strictObject({
     v.picklist(["skip", "queue", "allow", "cancel"], "expected skip, queue, allow or cancel"),
   ),
   missed: v.optional(v.picklist(["last", "none", "all"], "expected last, none or all")),
-  until: v.optional(Moment),
+  until: v.optional(TimeLimit),
   deadline: v.optional(milliseconds(1)),
   startBy: v.optional(milliseconds(1)),
   root: v.optional(v.string("expected the path of a folder")),

@@ -102,6 +102,16 @@ describe("schedule add", () => {
     );
   });
 
+  test("--until 36h counts from now, by the clock of the server", async () => {
+    const post = ["--", "post", "work.ts#none", "--no-args"];
+    expect((await add("x", "@daily", "--until", "+1d12h", ...post)).code).toBe(0);
+    const [row] = await db.db.sql`
+      select until - created_at = interval '36 hours' as is_right from pdoflow.schedule`;
+    expect(row).toEqual({ isRight: true });
+    expect((await add("x", "every 10m", "--until", "400d", ...post)).code).toBe(0);
+    expect((await add("x", "every 10m", "--until", "9m", ...post)).err).toContain("an end (until)");
+  });
+
   test("an option of post may precede a command without a second --", async () => {
     expect((await add("x", "@daily", "--", "post", "--name", "n", "echo", "hi")).code).toBe(0);
     expect((await db.db.sql`select jobs from pdoflow.schedule`)[0]).toEqual({
