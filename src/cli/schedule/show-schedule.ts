@@ -1,9 +1,12 @@
 import { Command, Option } from "clipanion";
+import * as v from "valibot";
 
 import { type FireRow, readFires, readNextTimes } from "../../db/posting/schedules.ts";
 import type { ScheduleRow } from "../../db/posting/schedules.ts";
+import { formatNeed, isCommandNeed } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { localText } from "../../domain/local-time.ts";
+import { postingOptions } from "../../domain/posting-options.ts";
 import { timingText } from "../../domain/timing-text.ts";
 import { durationText } from "../output/duration-text.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
@@ -64,8 +67,9 @@ function facts(schedule: ScheduleRow): (readonly [what: string, text: string])[]
   const isPrune = entryPoint === null && flowName === null;
   const count = isPrune ? "" : `, ${pluralize(jobCount, flowName === null ? "job" : "stage")}`;
   const options = Object.entries(schedule.options)
-    .filter(([name]) => name !== "osUser" && !isPrune)
-    .map(([name, value]) => optionText(name, value));
+    .filter(([name]) => name !== "osUser" && name !== "command" && !isPrune)
+    .map(([name, value]) => (name === "needs" ? needsText(value) : optionText(name, value)))
+    .filter((text) => text !== null);
   return [
     ["time", `${timing}${words === null ? "" : `, ${words}`}, ${zone}`],
     [isPrune ? "runs" : "posts", `${workText(schedule)}${count}, as ${schedule.poster}`],
@@ -75,6 +79,13 @@ function facts(schedule: ScheduleRow): (readonly [what: string, text: string])[]
     ["missed", missedTexts[missed] ?? missed],
     ...(until === null ? [] : [["until", localText(until)] as const]),
   ];
+}
+
+/** As post --needs takes them; null if there is only the need of all commands. */
+function needsText(value: unknown): string | null {
+  const needs = v.parse(postingOptions.needs.schema, value);
+  const texts = needs.filter((need) => !isCommandNeed(need)).map(formatNeed);
+  return texts.length === 0 ? null : `needs ${texts.join(",")}`;
 }
 
 function optionText(name: string, value: unknown): string {

@@ -84,6 +84,17 @@ test("schedule show tells when it fires and what it posts, on one screen", async
   expect(shown).toMatchObject({ next: [{}, {}, {}].map(() => expect.stringMatching(/Z$/)) });
 });
 
+test("schedules of commands show the command, and needs as post takes them", async () => {
+  const command = ["--no-check", "--", "sync", "-a", "{}"];
+  await add("c", "@daily", "--", "post", "--needs", "gpu=1,mem>=8G", "--each", "a", ...command);
+  await add("d", "@daily", "--", "post", "--no-args", ...command);
+  const show = async (name: string) => (await cli.run("schedule", "show", name)).out;
+  expect(await show("c")).toContain("  posts     sync -a {}, 1 job, as ");
+  expect(await show("c")).toMatch(/ {2}options {3}needs gpu=1,mem>=8G, (?!.*command)/);
+  expect(await show("d")).not.toContain("needs");
+  expect((await cli.run("schedule", "list")).out).toMatch(/^c .* sync -a \{\}$/m);
+});
+
 test("the next times of an interval count from the moment it was added", async () => {
   await add("m", "every 90m", "--", "post", "work.ts#main", "--each", "1-3");
   await db.db.sql`update pdoflow.schedule set created_at = created_at - interval '1 h'`;
