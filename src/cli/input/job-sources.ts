@@ -19,6 +19,8 @@ export interface SourceOptions {
   files: readonly string[];
   globs: readonly string[];
   format: Format | "auto";
+  /** The option that names the format; undefined if none does. */
+  formatFlag: "-0" | "--each-line" | "--format" | undefined;
   table: TableOptions;
   priorityColumn: string | undefined;
   shared: SharedArguments | undefined;
@@ -73,6 +75,11 @@ export class JobSources {
     if (hasNoArguments && hasSource) {
       throw new InvalidInput("--no-args", [
         "expected no file, --args, --kw, --each or --from-glob",
+      ]);
+    }
+    if (!hasSource && isTyped && options.formatFlag !== undefined) {
+      throw new InvalidInput(options.formatFlag, [
+        "expected a file with it, or - for standard input, found neither",
       ]);
     }
     const names = hasSource || isTyped || hasNoArguments ? options.files : ["-"];

@@ -162,6 +162,7 @@ export abstract class PostingCommand extends PostingFlags {
       files,
       globs: fromGlob,
       format: this.nullSeparated ? "null" : isLines ? "lines" : options.format,
+      formatFlag: this.#formatFlag(),
       isCommand: this.isCommand,
       hasNoArguments: this.noArgs,
       isLive,
@@ -177,6 +178,13 @@ export abstract class PostingCommand extends PostingFlags {
       shared: SharedArguments.parse({ args, kw, each, link }),
     };
     return await JobSources.open(sources, this.context);
+  }
+
+  /** The option that names the format of the input, if one does. */
+  #formatFlag(): SourceOptions["formatFlag"] {
+    if (this.nullSeparated) return "-0";
+    if (this.eachLine) return "--each-line";
+    return this.format === undefined ? undefined : "--format";
   }
 
   /** What to name if nothing names any arguments; null if something does. */

@@ -54,6 +54,8 @@ describe("schedule add", () => {
     [["x", "@daily", "--", "flow", "list"], "expected -- post"],
     [["1x", "@daily", "--", "post", "work.ts#none", "--no-args"], "a letter first"],
     [["x", "@daily", "--", "post", "work.ts#none", "--no-args", "--key", "k"], "option key"],
+    [["x", "@daily", "--", "post", "work.ts#none", "--each-line"], "--each-line: expected a file"],
+    [["x", "@daily", "--", "post", "-0", "--", "true"], "-0: expected a file with it, or -"],
     [["x", "@daily", "--", "post", "work.ts#main", "--over", "1"], "arguments of their own"],
     [["x", "@daily", "--", "post", "work.ts#main", "--gather", "1"], "arguments of their own"],
     [["x", "@daily", "--", "post", "work.ts#main", "--expand", "1"], "arguments of their own"],
