@@ -39,14 +39,9 @@ declare
   v_value jsonb;
   v_next timestamptz;
 begin
-  if not pdoflow.has_grant('poster') then
-    raise exception 'the role % may not post', pdoflow.caller()
-      using errcode = 'insufficient_privilege';
-  end if;
-  if p_name is null or p_name !~ pdoflow.name_pattern() then
-    perform pdoflow.refuse_option('name', 'up to 100 letters, digits or _.:+-, a letter first',
-                                  coalesce(to_jsonb(p_name), 'null'));
-  elsif p_name ~ '^(first|last)([.:+-]|$)' then
+  perform pdoflow.require_poster();
+  perform pdoflow.require_name(p_name);
+  if p_name ~ '^(first|last)([.:+-]|$)' then
     perform pdoflow.refuse_option('name', 'a name that does not begin like a selector of postings',
                                   to_jsonb(p_name));
   end if;

@@ -14,14 +14,8 @@ declare
     'osUser', coalesce(p_options -> 'osUser', 'null'),
     octet_length(p_options ->> 'osUser') <= 100, 'a name of at most 100 bytes'), '');
 begin
-  if not pdoflow.has_grant('poster') then
-    raise exception 'the role % may not post', pdoflow.caller()
-      using errcode = 'insufficient_privilege';
-  end if;
-  if p_name !~ pdoflow.name_pattern() or p_name is null then
-    perform pdoflow.refuse_option('name', 'up to 100 letters, digits or _.:+-, a letter first',
-                                  coalesce(to_jsonb(p_name), 'null'));
-  end if;
+  perform pdoflow.require_poster();
+  perform pdoflow.require_name(p_name);
   loop
     insert into pdoflow.flow (name, poster, poster_os, key, on_end, on_failure)
     values (p_name, pdoflow.caller(), v_os_user, v_key,

@@ -70,6 +70,15 @@ language sql stable return
   pdoflow.text_option(p_key, p_value, p_value #>> '{}' ~ pdoflow.name_pattern(),
                       'up to 100 letters, digits or _.:+-, a letter first');
 
+-- The name of a flow or a schedule, which cannot be null.
+create function pdoflow.require_name(p_name text) returns void language plpgsql as $$
+begin
+  if p_name is null or p_name !~ pdoflow.name_pattern() then
+    perform pdoflow.refuse_option('name', 'up to 100 letters, digits or _.:+-, a letter first',
+                                  coalesce(to_jsonb(p_name), 'null'));
+  end if;
+end $$;
+
 -- "10/s" as a number and the time in ms.
 create function pdoflow.rate_option(p_value jsonb, out rate_count integer, out rate_ms integer)
 language plpgsql as $$

@@ -103,12 +103,7 @@ declare
   v_os_user text := coalesce(p_options ->> 'osUser', '');
   v_known record;
 begin
-  -- The role with the right to call this may differ from the caller: it may own a function that
-  -- runs with its rights.
-  if not pdoflow.has_grant('poster') then
-    raise exception 'the role % may not post', pdoflow.caller()
-      using errcode = 'insufficient_privilege';
-  end if;
+  perform pdoflow.require_poster();
   for v_try in 1..200 loop
     posting_id := pdoflow.take_posting_id();
     exit when posting_id is not null or not p_opens;

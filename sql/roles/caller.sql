@@ -42,6 +42,16 @@ begin
   return exists (select from pdoflow.grants_of(pdoflow.caller()) where kind = any (p_kinds));
 end $$;
 
+-- The role with the right to call a function of posters may differ from the caller: it may own a
+-- function that runs with its rights.
+create function pdoflow.require_poster() returns void language plpgsql stable as $$
+begin
+  if not pdoflow.has_grant('poster') then
+    raise exception 'the role % may not post', pdoflow.caller()
+      using errcode = 'insufficient_privilege';
+  end if;
+end $$;
+
 -- Whether the caller sees all postings and their outcomes.
 create function pdoflow.sees_all() returns boolean language plpgsql stable
 security definer set search_path = pg_catalog, pg_temp as
