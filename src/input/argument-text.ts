@@ -74,7 +74,7 @@ const onOneLine = (json: string): string =>
 export const replaceLiterals = (text: string, replacement: (literal: string) => string): string =>
   mapOutsideStrings(text, (part) => part.replace(/NaN|-?Infinity/g, replacement));
 
-function isJson(text: string): boolean {
+export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
     return true;

@@ -1,4 +1,5 @@
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
+import { isJson } from "./argument-text.ts";
 import type { Row } from "./rows.ts";
 import { numberText, quoted } from "./word.ts";
 
@@ -97,15 +98,6 @@ function cellNumber(word: string): string | undefined {
   if (/^nan$/i.test(word)) return numberText("nan");
   const [, sign] = /^([+-]?)inf(?:inity)?$/i.exec(word) ?? [];
   return numberText(sign === undefined ? word : `${sign}inf`);
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false; // the caller reports the position
-  }
 }
 
 /**
