@@ -1,8 +1,8 @@
 import type { DurationBar, Spread } from "../figures.ts";
-import { type Content, html, type Html } from "../html.ts";
+import { html, type Html } from "../html.ts";
 import { durationText } from "../text.ts";
 import { durationTicks, linearScale, logPosition } from "./axis.ts";
-import { chartWidth, px, stackedBar, svg, xAxis, yAxis } from "./frame.ts";
+import { chartWidth, mark, stackedBar, svg, xAxis, yAxis } from "./frame.ts";
 import { stateCounts, stateWords } from "./legend.ts";
 
 const area = { left: 56, top: 26, width: chartWidth - 60, height: 150 };
@@ -26,17 +26,8 @@ export function durationChart(bars: readonly DurationBar[], spread: Spread): Htm
   return svg(area.top + area.height + 28, "Attempts by duration, on a logarithmic axis", [
     yAxis(area, scale.ticks),
     html`<g class="bars">${drawn}</g>`,
-    medianX === null ? null : mark(medianX, "median", isClose ? "end" : "middle"),
-    p95X === null ? null : mark(p95X, "95 %", isClose ? "start" : "middle"),
+    medianX === null ? null : mark(area, medianX, "median", isClose ? "end" : "middle"),
+    p95X === null ? null : mark(area, p95X, "95 %", isClose ? "start" : "middle"),
     xAxis(area, durationTicks(fromMs, toMs)),
   ]);
 }
-
-const mark = (x: number, label: string, anchor: "start" | "middle" | "end"): Content =>
-  html`<line
-      class="mark"
-      x1="${px(x)}"
-      x2="${px(x)}"
-      y1="${area.top - 8}"
-      y2="${area.top + area.height}"
-    /><text class="tick" x="${px(x)}" y="${area.top - 13}" text-anchor="${anchor}">${label}</text>`;

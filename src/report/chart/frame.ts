@@ -36,6 +36,21 @@ export const yAxis = ({ left, top, width, height }: Area, ticks: readonly AxisTi
       >`;
   });
 
+/** A line across the area at a coordinate, with a label above it. */
+export const mark = (
+  { top, height }: Area,
+  x: number,
+  label: string,
+  anchor: "start" | "middle" | "end",
+): Content =>
+  html`<line class="mark" x1="${px(x)}" x2="${px(x)}" y1="${top - 8}" y2="${top + height}" /><text
+      class="tick"
+      x="${px(x)}"
+      y="${top - 13}"
+      text-anchor="${anchor}"
+      >${label}</text
+    >`;
+
 /** Short lines below the area at the ticks, with labels. */
 export const xAxis = ({ left, top, width, height }: Area, ticks: readonly AxisTick[]): Content => [
   html`<line

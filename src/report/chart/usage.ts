@@ -1,8 +1,8 @@
 import type { Steps } from "../../domain/usage-advice.ts";
-import { type Content, html, type Html } from "../html.ts";
+import { html, type Html } from "../html.ts";
 import { durationText, numberText, sizeText } from "../text.ts";
 import { type AxisTick, linearScale } from "./axis.ts";
-import { chartWidth, px, stackedBar, svg, xAxis, yAxis } from "./frame.ts";
+import { chartWidth, mark, stackedBar, svg, xAxis, yAxis } from "./frame.ts";
 
 const area = { left: 56, top: 26, width: chartWidth - 60, height: 110 };
 
@@ -68,7 +68,7 @@ function barChart(
   return svg(area.top + area.height + 28, title, [
     yAxis(area, values),
     html`<g class="bars">${drawn}</g>`,
-    asked === null ? null : askedMark(area.left + area.width * asked),
+    asked === null ? null : mark(area, area.left + area.width * asked, "asked for", "middle"),
     xAxis(area, ticks),
   ]);
 }
@@ -79,12 +79,3 @@ interface UsageAxis {
   asked: number | null;
   labelOf: (value: number) => string;
 }
-
-const askedMark = (x: number): Content =>
-  html`<line
-      class="mark"
-      x1="${px(x)}"
-      x2="${px(x)}"
-      y1="${area.top - 8}"
-      y2="${area.top + area.height}"
-    /><text class="tick" x="${px(x)}" y="${area.top - 13}" text-anchor="middle">asked for</text>`;
