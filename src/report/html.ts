@@ -1,3 +1,5 @@
+import { controlPicture } from "../domain/control-picture.ts";
+
 /** Text that is HTML or SVG already: only {@link html} makes it. */
 export class Html {
   readonly text: string;
@@ -45,12 +47,6 @@ const entities: Readonly<Record<string, string>> = {
 export const escapeHtml = (text: string): string =>
   text
     .toWellFormed()
-    .replace(/[^\P{Cc}\n\t]/gu, pictureOf)
+    .replace(/[^\P{Cc}\n\t]/gu, controlPicture)
     .replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g, "\ufffd")
     .replace(/[&<>"']/g, (found) => entities[found] ?? "");
-
-function pictureOf(control: string): string {
-  const code = control.charCodeAt(0);
-  if (code === 0x7f) return "\u2421";
-  return code < 0x20 ? String.fromCharCode(0x2400 + code) : "\ufffd";
-}

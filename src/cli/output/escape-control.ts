@@ -1,3 +1,4 @@
+import { controlPicture } from "../../domain/control-picture.ts";
 import { paintCodes } from "./color.ts";
 
 /** Control characters, except line breaks, tabs and our own colours. */
@@ -8,13 +9,7 @@ const controls = new RegExp(String.raw`\u001b\[(?:${paintCodes})m|[^\P{Cc}\n\t]`
  * characters become visible symbols, except our own colours.
  */
 export const escapeControl = (text: string): string =>
-  text.replace(controls, (found) => (found.length > 1 ? found : pictureOf(found)));
-
-function pictureOf(control: string): string {
-  const code = control.charCodeAt(0);
-  if (code === 0x7f) return "\u2421";
-  return code < 0x20 ? String.fromCharCode(0x2400 + code) : "\ufffd";
-}
+  text.replace(controls, (found) => (found.length > 1 ? found : controlPicture(found)));
 
 /** Escapes the control characters that JSON text can contain unescaped, such as U+009B. */
 export const escapeJson = (json: string): string =>
