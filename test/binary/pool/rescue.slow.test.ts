@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { freshDatabase } from "../../database.ts";
 import { openCli, until } from "../cli.ts";
-import { heartbeatTimeout, waits } from "./waiting-jobs.ts";
+import { heartbeatTimeout, untilFinished, untilRunning, waits } from "./waiting-jobs.ts";
 
 test("pool --once waits for the jobs of a pool that is dead, and says so", async () => {
   await using db = await freshDatabase();
@@ -12,10 +12,7 @@ test("pool --once waits for the jobs of a pool that is dead, and says so", async
   await cli.write("wait.ts", waits);
   await cli.run("post", "wait.ts#wait", "--each", "1-2", "--backoff", "10ms");
   const first = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "10s");
-  await until("a job to be known as running", async () => {
-    const [row] = await db.sql`select jsonb_array_length(running) as n from pdoflow.pool`;
-    return row?.["n"] === 1;
-  });
+  await untilRunning(db, 1);
   first.kill("SIGKILL");
   await first.exited;
   await cli.write("go", "");
@@ -88,14 +85,7 @@ test("a pool whose workers burn all CPU still beats: no false alarm", async () =
   const pools = [8, 8].map((n) =>
     cli.start("pool", "--max-workers", String(n), "--heartbeat-timeout", "4s"),
   );
-  await until(
-    "the posting to end",
-    async () => {
-      const [row] = await db.sql`select state from pdoflow.posting`;
-      return row?.["state"] === "finished";
-    },
-    60_000,
-  );
+  await untilFinished(db);
   const rows = await db.sql`select state, refused from pdoflow.pool`;
   expect([...rows]).toEqual([
     { state: "up", refused: 0 },
@@ -124,10 +114,7 @@ test("the journal of a job that ran twice is the proof that it was tried twice, 
   await pool.exited;
   await cli.write("go", "");
   const next = cli.start("pool", "--max-workers", "1", ...heartbeatTimeout);
-  await until("the posting to end", async () => {
-    const [row] = await db.sql`select state from pdoflow.posting`;
-    return row?.["state"] === "finished";
-  });
+  await untilFinished(db);
   next.kill("SIGTERM");
   await next.exited;
   expect(readFileSync(join(cli.folder, "journal"), "utf8")).toBe("0\n0\n");

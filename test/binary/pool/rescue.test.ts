@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { freshDatabase } from "../../database.ts";
 import { openCli, until } from "../cli.ts";
-import { heartbeatTimeout, waits } from "./waiting-jobs.ts";
+import { heartbeatTimeout, untilFinished, untilRunning, waits } from "./waiting-jobs.ts";
 
 test("kill -9 of a pool: its running jobs use up an attempt, all others do not, nothing is lost", async () => {
   await using db = await freshDatabase();
@@ -13,19 +13,13 @@ test("kill -9 of a pool: its running jobs use up an attempt, all others do not, 
   await cli.write("args.json", JSON.stringify(Array.from({ length: 20 }, (_, i) => [i])));
   await cli.run("post", "wait.ts#wait", "args.json", "--backoff", "10ms");
   const first = cli.start("pool", "--max-workers", "2", ...heartbeatTimeout);
-  await until("two jobs to be known as running", async () => {
-    const [row] = await db.sql`select jsonb_array_length(running) as n from pdoflow.pool`;
-    return row?.["n"] === 2;
-  });
+  await untilRunning(db, 2);
   first.kill("SIGKILL");
   await first.exited;
   await cli.write("go", "");
 
   const second = cli.start("pool", "--max-workers", "2", ...heartbeatTimeout);
-  await until("the posting to end", async () => {
-    const [row] = await db.sql`select state from pdoflow.posting`;
-    return row?.["state"] === "finished";
-  });
+  await untilFinished(db);
   second.kill("SIGTERM");
   expect(await second.exited).toBe(0);
 
@@ -52,10 +46,7 @@ test("pool --once does not wait for the jobs of a pool that is alive", async () 
   await cli.write("wait.ts", waits);
   await cli.run("post", "wait.ts#wait", "--each", "1");
   const first = cli.start("pool", "--max-workers", "1", ...heartbeatTimeout);
-  await until("the job to be known as running", async () => {
-    const [row] = await db.sql`select jsonb_array_length(running) as n from pdoflow.pool`;
-    return row?.["n"] === 1;
-  });
+  await untilRunning(db, 1);
   expect(await cli.run("pool", "--once")).toMatchObject({ code: 0 });
   expect([...(await db.sql`select state from pdoflow.posting`)]).toEqual([{ state: "open" }]);
   await cli.write("go", "");
@@ -70,10 +61,7 @@ test("a pool that was stopped for longer than its heartbeat timeout does no harm
   await cli.write("args.json", "[[0]]");
   await cli.run("post", "wait.ts#wait", "args.json", "--backoff", "10ms");
   const first = cli.start("pool", "--max-workers", "1", ...heartbeatTimeout);
-  await until("the job to be known as running", async () => {
-    const [row] = await db.sql`select jsonb_array_length(running) as n from pdoflow.pool`;
-    return row?.["n"] === 1;
-  });
+  await untilRunning(db, 1);
   first.kill("SIGSTOP");
   const second = cli.start("pool", "--max-workers", "1", ...heartbeatTimeout);
   await until("the second pool to have the job", async () => {
@@ -85,10 +73,7 @@ test("a pool that was stopped for longer than its heartbeat timeout does no harm
   });
   // The worker of the stopped pool ends the first attempt now, and its pool hears of it later.
   await cli.write("go", "");
-  await until("the posting to end", async () => {
-    const [row] = await db.sql`select state from pdoflow.posting`;
-    return row?.["state"] === "finished";
-  });
+  await untilFinished(db);
   first.kill("SIGCONT");
   await until("the first pool to come back under a new row", async () => {
     const [row] = await db.sql`select count(*)::int as n from pdoflow.pool`;
