@@ -217,14 +217,14 @@ export const recordPart = (
   jobs: readonly LeasedJob[],
   more: Partial<Outcome> = {},
 ): Promise<number> =>
-  recordOutcomes(
+  recordEach(
     db,
     poolId,
-    jobs.map((job) => outcome(job, more)),
-    [],
+    jobs,
+    jobs.map(() => more),
   );
 
-/** As {@link recordPart}, the first of `jobs` with the first of `ends`, and so on. */
+/** The same for the first of `jobs` with the first of `ends`, and so on. */
 export const recordEach = (
   db: Db,
   poolId: number,
