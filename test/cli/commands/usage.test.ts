@@ -70,6 +70,32 @@ test("what was not measured is not shown as nothing", async () => {
   expect(await cli.run("usage", "--since", "1d")).toMatchObject({ code: 2 });
 });
 
+test("--flow adds up the stages of a flow, by its number or name", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("work.ts", "export function work() {}");
+  await cli.write(
+    "night.toml",
+    `name = "night"
+    [stage.first]
+    run = "work.ts#work"
+    each = "1-3"
+    [stage.second]
+    run = "work.ts#work"
+    after = "first"`,
+  );
+  await cli.run("post", "work.ts#work", "--args", "1");
+  const flow = (await cli.run("flow", "post", "night.toml")).out.trim();
+  await cli.run("pool", "--once", "--max-workers", "1");
+  const { out } = await cli.run("usage", "--flow", "@night");
+  expect(out.split("\n").map((line) => line.split(/\s+/, 1)[0])).toEqual([
+    ...["posting", "2", "3", "total", ""],
+  ]);
+  expect(out).toMatch(/^total +4 /m);
+  const { total } = documentOf("usage", (await cli.run("usage", "--flow", flow, "--json")).out);
+  expect(total).toMatchObject({ attempts: 4 });
+});
+
 test("I1: sums by poster and entry point stay after pruning, and a poster sees its own", async () => {
   await using roles = await withRoles("ada", "bob", "viewer");
   for (const role of ["ada", "bob"]) await roles.grant(role, "poster");
