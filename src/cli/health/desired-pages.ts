@@ -42,6 +42,8 @@ export class DesiredPages implements AsyncDisposable {
     if (!Number.isInteger(slots) || slots < 1 || slots > 1024) {
       return plain(400, "slots: expected a whole number from 1 to 1024");
     }
+    const twice = ["slots", "provides", "project"].find((name) => query.getAll(name).length > 1);
+    if (twice !== undefined) return plain(400, `${twice}: expected it once`);
     const asked = query.get("provides");
     const project = query.get("project");
     if (project?.includes("\0")) return plain(400, "project: expected no NUL character");

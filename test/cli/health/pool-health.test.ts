@@ -181,6 +181,7 @@ test("/desired answers as depth does, and --health-check as /readyz does", async
   expect((await cli.run("depth")).out).toBe("9\n");
   expect((await desired("slots=0")).status).toBe(400);
   expect((await desired("provides=,")).status).toBe(400);
+  expect((await desired("provides=gpu&provides=mem=8G")).status).toBe(400);
   const many = Array.from({ length: 25 }, (_, i) => desired(`provides=x${i}`));
   const statuses = (await Promise.all(many)).map(({ status }) => status);
   expect(statuses.filter((status) => status === 400).length).toBe(9); // 20 are remembered
