@@ -110,7 +110,7 @@ export class FailuresCommand extends PdoflowCommand {
           `${isAgain ? " being retried" : ""}  ` +
           paint("red", `${error.name}: ${message}`) +
           (location === null ? "\n" : `, at ${location}\n`) +
-          causesOf(error).slice(0, 3).map(causeLine).join("") +
+          newCausesOf(error).slice(0, 3).map(causeLine).join("") +
           `  ${between(firstAt, lastAt)}, ` +
           `for example ${id}/${index} in attempt ${attempt}${on}\n` +
           `  retry: ${next}`,
@@ -141,6 +141,10 @@ export class FailuresCommand extends PdoflowCommand {
     });
   }
 }
+
+/** Without those that its own message contains, as that of a failed import does. */
+const newCausesOf = (error: JobError) =>
+  causesOf(error).filter(({ message }) => !error.message.includes(message));
 
 const causeLine = ({ name, message }: JobError) =>
   `  caused by ${name}: ${message.split("\n")[0] ?? ""}\n`;

@@ -14,8 +14,9 @@ export class EntryPointUnusable extends PdoflowError {
   override readonly name = "EntryPointUnusable";
   readonly exitCode: ExitCode;
   constructor(message: string, exitCode: ExitCode) {
+    const sentence = /[.!?]$/.test(message) ? message : `${message}.`;
     super(
-      `${message} Nothing was posted. (--no-check posts without this check, for code that only ` +
+      `${sentence} Nothing was posted. (--no-check posts without this check, for code that only ` +
         "the machines of the pools have.)",
     );
     this.exitCode = exitCode;

@@ -48,4 +48,8 @@ test("logs, failures and execute-job show the causes of an error", async () => {
   expect((await cli.run("failures", "1")).out).toMatch(
     /: fetch failed, at .*\n {2}caused by AggregateError: no host\n {2}caused by Error: conn/,
   );
+  await cli.write("wrap.ts", "export function wrap( {");
+  await cli.run("post", "wrap.ts#wrap", "--no-args", "--max-attempts", "1", "--no-check");
+  await cli.drain();
+  expect((await cli.run("failures", "2")).out).not.toContain("caused by BuildMessage");
 });

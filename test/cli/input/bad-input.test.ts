@@ -154,7 +154,7 @@ const mistakes: Mistake[] = [
     files: { "args.json": "[[1]]", "bad.ts": "export function fit( {" },
     args: ["post", "bad.ts#fit", "args.json"],
     code: 2,
-    says: /bad\.ts:1:\d+/,
+    says: /bad\.ts:1:\d+: [^\n]*\w\. Nothing was posted\./,
   },
   {
     name: "a priority that is no number",
