@@ -70,7 +70,12 @@ const isScheduleName = (text: string) =>
   postingNamePattern.test(text) && !/^last(?![\p{L}\p{N}_])/u.test(text);
 
 async function explainWhole(db: Db, selector: Selector) {
-  const [selected] = await findSelected(db, [selector]);
+  const [selected, ...others] = await findSelected(db, [selector]);
+  if (others.length > 0) {
+    throw new InvalidInput(`selector "${selector.text}"`, [
+      `expected one posting, found ${others.length + 1}`,
+    ]);
+  }
   const facts = selected && (await readPostingFacts(db, selected.id));
   if (!facts) throw postingNotFound(selector);
   const { id: posting, state: status } = facts.posting;

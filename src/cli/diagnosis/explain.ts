@@ -134,16 +134,17 @@ function progress(jobs: JobCounts): string {
   if (all === 0) return "It has no jobs.";
   if (ended === 0)
     return all === 1 ? "Its job has not ended." : `None of its ${countJobs(all)} has ended.`;
-  return `${ended} of its ${countJobs(all)} ${has} ended: ${endedJobs(jobs)}.`;
+  return `${ended.toLocaleString("en")} of its ${countJobs(all)} ${has} ended: ${endedJobs(jobs)}.`;
 }
 
 /** As in "8 of its 10 jobs are done, 2 have failed". */
 function endedJobs(jobs: JobCounts): string {
   const { done, failed, cancelled } = jobs;
   const be = (count: number) => (count === 1 ? "is" : "are");
-  const texts = [`${done} of its ${countJobs(sumOf(jobs))} ${be(done)} done`];
-  if (failed > 0) texts.push(`${failed} ${failed === 1 ? "has" : "have"} failed`);
-  if (cancelled > 0) texts.push(`${cancelled} ${be(cancelled)} cancelled`);
+  const texts = [`${done.toLocaleString("en")} of its ${countJobs(sumOf(jobs))} ${be(done)} done`];
+  if (failed > 0)
+    texts.push(`${failed.toLocaleString("en")} ${failed === 1 ? "has" : "have"} failed`);
+  if (cancelled > 0) texts.push(`${cancelled.toLocaleString("en")} ${be(cancelled)} cancelled`);
   return texts.join(", ");
 }
 

@@ -234,6 +234,10 @@ test("standard input can name postings, or none", async () => {
   expect(await cli.run("cancel")).toMatchObject({ code: 2 });
   expect(await piped("1\n", "pause -")).toMatchObject({ code: 0, err: "posting 1 was paused\n" });
   expect((await piped("1/1\n", "explain -")).out).toStartWith("1/1 waits because its posting is");
+  await cli.run("post", "fn.ts#fn", "--each", "1-2", "--no-check");
+  expect(await cli.run("explain", "last:2")).toMatchObject({
+    ...{ code: 2, err: expect.stringContaining('"last:2": expected one posting, found 2') },
+  });
   expect((await piped("1 1\n", "explain -")).err).toContain(
     "standard input: expected one posting or job, found 2",
   );
