@@ -142,7 +142,7 @@ export class FailuresCommand extends PdoflowCommand {
   }
 }
 
-/** Without those that its own message contains, as that of a failed import does. */
+/** Without causes whose messages its own message contains, as that of a failed import does. */
 const newCausesOf = (error: JobError) =>
   causesOf(error).filter(({ message }) => !error.message.includes(message));
 
