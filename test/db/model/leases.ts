@@ -11,8 +11,9 @@ import { type Act, alive, bits, choose, chooseSome, pick, type Step } from "./st
 
 export const entryPoints = ["a.ts#run", "b.ts#run"];
 
-/** Numbers for the parts of a claim that limit its postings, or null for none. */
+/** The size of a claim, and numbers for the parts that limit its postings, or null for none. */
 interface Picks {
+  size: fc.Arbitrary<Pick<Claim, "cap" | "share" | "sizes">>;
   position: fc.Arbitrary<number | null>;
   skipped: fc.Arbitrary<number | null>;
   chosen: fc.Arbitrary<number | null>;
@@ -20,8 +21,21 @@ interface Picks {
 
 const none = fc.constant(null);
 
-/** A claim by a pool that is alive, of any size, for one or all routes. */
-const claimWith = ({ position, skipped, chosen }: Picks): fc.Arbitrary<Act> =>
+const anySize = fc.record({
+  cap: fc.nat({ max: 9 }),
+  share: fc.constantFrom(0.1, 0.5, 1),
+  sizes: fc.uniqueArray(
+    fc.record({
+      entryPoint: fc.constantFrom(...entryPoints),
+      cap: fc.nat({ max: 6 }),
+      floor: fc.integer({ min: 1, max: 3 }),
+    }),
+    { selector: ({ entryPoint }) => entryPoint },
+  ),
+});
+
+/** A claim by a pool that is alive, for one or all routes. */
+const claimWith = ({ size, position, skipped, chosen }: Picks): fc.Arbitrary<Act> =>
   fc
     .record({
       pool: pick,
@@ -30,18 +44,9 @@ const claimWith = ({ position, skipped, chosen }: Picks): fc.Arbitrary<Act> =>
       skipped,
       chosen,
       oldest: fc.boolean(),
-      cap: fc.nat({ max: 9 }),
-      share: fc.constantFrom(0.1, 0.5, 1),
-      sizes: fc.uniqueArray(
-        fc.record({
-          entryPoint: fc.constantFrom(...entryPoints),
-          cap: fc.nat({ max: 6 }),
-          floor: fc.integer({ min: 1, max: 3 }),
-        }),
-        { selector: ({ entryPoint }) => entryPoint },
-      ),
+      size,
     })
-    .map(({ pool, route, position, skipped, chosen, ...sizes }) => ({
+    .map(({ pool, route, position, skipped, chosen, oldest, size }) => ({
       name: "claim",
       plan({ queue }) {
         const claimer = choose(alive(queue), pool);
@@ -51,26 +56,37 @@ const claimWith = ({ position, skipped, chosen }: Picks): fc.Arbitrary<Act> =>
         const one = route === null ? null : choose(all, route);
         const routes = one === null ? all : [one];
         const ids = [...queue.postings.keys()];
-        const skip = skipped === null ? null : choose(ids, skipped);
+        const skip = skipped === null ? null : choose(waiting(queue), skipped);
         const want: Claim = {
-          ...{ poolId, routes, ...sizes },
+          ...{ poolId, routes, oldest, ...size },
           skip: skip === null ? [] : [skip],
           postings: chosen === null ? null : chooseSome(ids, chosen),
-          positions: position === null ? [] : positionsOf(queue, { routes, ...sizes }, position),
+          positions: position === null ? [] : positionsOf(queue, { routes, oldest }, position),
         };
         return claimStep(want);
       },
     }));
 
-/** A claim of all postings. */
-export const plainClaimAct = claimWith({ position: none, skipped: none, chosen: none });
+/** A large claim of all postings. */
+export const largeClaimAct = claimWith({
+  ...{ position: none, skipped: none, chosen: none },
+  size: fc.constant({ cap: 60, share: 1, sizes: [] }),
+});
 
 /** A claim that may begin at a position, pass over a posting, or take only some postings. */
 export const claimAct = claimWith({
+  size: anySize,
   position: fc.option(pick),
   skipped: fc.oneof({ weight: 2, arbitrary: none }, { weight: 1, arbitrary: pick }),
   chosen: fc.oneof({ weight: 3, arbitrary: none }, { weight: 1, arbitrary: bits }),
 });
+
+/** The postings whose jobs a claim may get. */
+const waiting = ({ lanes, places }: Queue): number[] => {
+  const open = lanes.filter(({ state }) => state === "open").map(({ postingId }) => postingId);
+  const retried = [...places].filter(([, { at }]) => at === "retry").map(([key]) => parseInt(key));
+  return [...new Set([...open, ...retried])].sort((a, b) => a - b);
+};
 
 /** Of each route a posting with no open lane before it that a claim would have to find. */
 function positionsOf(

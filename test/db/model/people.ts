@@ -20,7 +20,7 @@ export const postAct: fc.Arbitrary<Act> = fc
     osUser: fc.constantFrom("ada", "ada", "ben"),
     maxAttempts,
     backoffMs: fc.constantFrom(0, 0, 3_600_000),
-    maxRunning: fc.constantFrom(null, null, null, 1, 2, 4),
+    maxRunning: fc.constantFrom(null, null, null, 1, 2, 6),
     priority,
     runAt: fc.constantFrom(null, null, null, "9000-01-01T00:00:00Z"),
     priorities: fc.oneof(
