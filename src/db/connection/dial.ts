@@ -66,8 +66,11 @@ async function open(address: Address, options: DialOptions): Promise<Duplex> {
   const socket = host.startsWith("/")
     ? connectTcp({ path: `${host}/.s.PGSQL.${port}` })
     : connectTcp({ host: hostaddr ?? host, port });
-  const giveUp = () => socket.destroy(new DialTimeout("given up"));
-  const timer = setTimeout(giveUp, options.timeoutMs);
+  const { timeoutMs } = options;
+  const fail = (text: string) => socket.destroy(new DialTimeout(text));
+  const giveUp = () => fail("the connection was given up before it was made");
+  const late = () => fail(`no connection could be made within ${timeoutMs} ms`);
+  const timer = setTimeout(late, timeoutMs);
   options.signal.addEventListener("abort", giveUp);
   try {
     const answer = options.tls === false ? await connected(socket) : await offer(socket);

@@ -24,6 +24,9 @@ export interface OpenOptions extends Omit<ConnectOptions, "address" | "isPooled"
 class NoAnswerInTime extends Error {
   override readonly name = "NoAnswerInTime";
   readonly code = "CONNECT_TIMEOUT"; // the code of postgres.js for an error before the log-in
+  constructor(ms: number) {
+    super(`a new connection was not answered within ${ms} ms`);
+  }
 }
 
 /** The server at an address takes no writes. */
@@ -186,7 +189,7 @@ const overridesOf = ({ readOnlyBy, timeoutBy }: Pick<ProbeResult, "readOnlyBy" |
 function inTime<T>(work: Promise<T>, ms: number, signal: AbortSignal | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     const give = () => reject(signal?.reason);
-    const timer = setTimeout(() => reject(new NoAnswerInTime()), ms);
+    const timer = setTimeout(() => reject(new NoAnswerInTime(ms)), ms);
     signal?.addEventListener("abort", give);
     if (signal?.aborted) give();
     void work.then(resolve, reject).finally(() => {

@@ -19,6 +19,9 @@ export class NoAnswer extends Error {
 class GivenUp extends Error {
   override readonly name = "GivenUp";
   readonly code = "CONNECTION_DESTROYED"; // the code of postgres.js for an established connection
+  constructor() {
+    super("the connection was given up before it was made");
+  }
 }
 
 /** How much longer than usual a connection waits for a slow server, at most. */

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import net from "node:net";
 
 import { configuredTarget } from "../../../src/db/settings/target.ts";
 import { registerPool } from "../../../src/db/engine/pools.ts";
@@ -84,4 +85,23 @@ test("slow answers do not make heartbeats rare", async () => {
   await fourth.promise;
   await heartbeat.stop();
   await link.close();
+});
+
+test("the errors of a server that accepts connections and never answers say what happened", async () => {
+  const silent = net.createServer(() => {}).listen(0, "127.0.0.1");
+  await new Promise((resolve) => silent.once("listening", resolve));
+  const { port } = Object(silent.address());
+  const linkTo = (tls: string, answerMs: number) => {
+    const target = targetOf(`postgres://me@127.0.0.1:${port}/queue?sslmode=${tls}`);
+    return new Link({ ...target, answerMs }, { deadlineMs: 60_000 });
+  };
+  const errorOf = (link: Link) => link.ask((to) => to.sql`select 1`).catch(String);
+  // A request to encrypt, and a log-in.
+  expect(await errorOf(linkTo("prefer", 200))).toMatch(/ (made|answered) within 200 ms$/);
+  expect(await errorOf(linkTo("disable", 200))).toContain("was not answered within 200 ms");
+  const link = linkTo("disable", 60_000);
+  const error = errorOf(link);
+  link.reset();
+  expect(await error).toContain("the connection was given up before it was made");
+  silent.close();
 });
