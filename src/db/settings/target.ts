@@ -118,8 +118,18 @@ export function configuredSettings(
   return { settings, source };
 }
 
-/** The first source that names the server. */
+/**
+ * The first source that names the server.
+ *
+ * @throws {InvalidInput} the option is empty. The next source could be another server than the one
+ *   that an unset variable of a script was meant to name.
+ */
 function namedServer(flag: string | undefined, env: Environment) {
+  if (flag !== undefined && flag.trim() === "") {
+    throw new InvalidInput("--database", [
+      "expected a URL or settings, found an empty text. Is a variable of your script unset?",
+    ]);
+  }
   const named: [string, string | undefined][] = [
     ["--database", flag],
     ["PDOFLOW_DATABASE_URL", env["PDOFLOW_DATABASE_URL"]],

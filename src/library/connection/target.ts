@@ -45,11 +45,10 @@ function fromUrl(url: string, env: Environment): Target {
   const source = "the option db";
   try {
     const target = configuredTarget(url, env);
-    // An empty text would mean the environment, as on a command line.
-    if (target !== null && url !== "") return { ...target, source };
+    if (target !== null) return { ...target, source };
   } catch (error) {
     // The message would use the name of the command line's option.
     throw error instanceof InvalidInput ? new InvalidInput(source, error.problems) : error;
   }
-  throw new InvalidInput(source, ["expected the URL of a database, found an empty text"]);
+  throw new InvalidInput(source, ["expected the URL of a database"]);
 }

@@ -177,7 +177,7 @@ test("launch ssh takes a pool for started by its own words only", async () => {
 test("launch ssh sends no empty address, with which hosts would use a server of their own", async () => {
   using cli = await openCommands(null);
   const launch = await withSsh(cli, "echo 1.0");
-  expect(await launch("node1", "--check", "--send-url", "--database", "")).toMatchObject({
+  expect(await launch("node1", "--check", "--send-url")).toMatchObject({
     ...{ code: 2, err: expect.stringContaining("expected an address in --database or ") },
   });
 });

@@ -49,7 +49,6 @@ describe("which server", () => {
       "d.example",
       "the PG… variables",
     ],
-    ["an empty flag counts as none", "", named, "b.example", "PDOFLOW_DATABASE_URL"],
   ])("%s", (_, flag, env, host, source) => {
     expect(configuredTarget(flag, env)).toMatchObject({ host, source });
   });
@@ -57,6 +56,14 @@ describe("which server", () => {
   test("without a name there is no server: a password or a user's name alone do not count", () => {
     expect(configuredTarget(undefined, {})).toBeNull();
     expect(configuredTarget(undefined, { PGPASSWORD: "x", USER: "ada", PGHOST: "" })).toBeNull();
+  });
+
+  test("an empty flag is refused: an unset variable must not lead to another server", () => {
+    for (const flag of ["", " "]) {
+      expect(refusal(() => configuredTarget(flag, named))).toStartWith(
+        "--database: expected a URL",
+      );
+    }
   });
 
   test("each of PGHOST, PGPORT, PGUSER and PGDATABASE names one", () => {
