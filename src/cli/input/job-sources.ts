@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 
 import type { JobBatch } from "../../db/posting/batches.ts";
 import { JobBatcher } from "../../db/posting/job-batcher.ts";
-import { InvalidInput } from "../../domain/errors.ts";
+import { InvalidInput, messageOf } from "../../domain/errors.ts";
 import type { Sweep } from "../../domain/sweep.ts";
 import { encodeArgs } from "../../job/values.ts";
 import type { TableOptions } from "../../input/csv.ts";
@@ -120,7 +120,7 @@ export class JobSources {
     const isLive = this.#options.isLive && priorityColumn === undefined;
     for (const { name, bytes } of this.#files) {
       const options = { name, format, table, priorityColumn, shared, isLive };
-      yield* readArguments(this.#counted(bytes), options);
+      yield* readArguments(this.#counted(name, bytes), options);
     }
     const batch = new JobBatcher();
     const isAlone = this.#files.length + this.#options.globs.length === 0;
@@ -135,10 +135,15 @@ export class JobSources {
     if (rest) yield rest;
   }
 
-  async *#counted(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of bytes) {
-      this.bytesRead += chunk.length;
-      yield chunk;
+  async *#counted(name: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of bytes) {
+        this.bytesRead += chunk.length;
+        yield chunk;
+      }
+    } catch (error) {
+      // Its code would be taken for that of the connection to the database.
+      throw new InvalidInput(name, [`it cannot be read: ${messageOf(error)}`]);
     }
   }
 }

@@ -55,6 +55,21 @@ test("standard input begins where the shell has stopped reading the file", async
   expect(await sh(unread)).toBe("f.ts#f(3)\n[1]\n[2]\n");
 });
 
+test("standard input that cannot be read is named, not the database", async () => {
+  await using db = await freshDatabase();
+  using cli = await openPosting(db);
+  for (const option of ["--no-check --dry-run", "--no-check"]) {
+    const post = `"$0" post f.ts#f - ${option} < .`;
+    const ran = await Bun.$`sh -c ${post} ${await binary()}`
+      .cwd(cli.folder)
+      .env(cli.env)
+      .nothrow()
+      .quiet();
+    expect(ran.stderr.toString()).toStartWith("pdoflow post: standard input: it cannot be read: ");
+    expect(ran.exitCode).toBe(2);
+  }
+});
+
 test("closed stdin, stdout on a full disk, and a reader that has gone", async () => {
   await using db = await freshDatabase();
   using cli = await openPosting(db);
