@@ -13,26 +13,38 @@ import { type Act, choose, pick, type Step } from "./step.ts";
 const priority = fc.integer({ min: -1, max: 2 });
 const maxAttempts = fc.integer({ min: 1, max: 3 });
 
-/** One posting; every third one is of a single job, and some have priorities for each job. */
-export const postAct: fc.Arbitrary<Act> = fc
-  .record({
-    entryPoint: fc.constantFrom(...entryPoints),
-    osUser: fc.constantFrom("ada", "ada", "ben"),
-    maxAttempts,
-    backoffMs: fc.constantFrom(0, 0, 3_600_000),
-    maxRunning: fc.constantFrom(null, null, null, 1, 2, 6),
-    priority,
-    runAt: fc.constantFrom(null, null, null, "9000-01-01T00:00:00Z"),
-    priorities: fc.oneof(
-      fc.constantFrom([0], Array<number>(6).fill(1)),
-      fc.array(priority, { minLength: 1, maxLength: 8 }),
-    ),
-    isUniform: fc.boolean(),
-  })
-  .map(({ priorities: each, isUniform, ...options }) => ({
-    name: "post",
-    plan: ({ queue }) => (queue.places.size > 60 ? null : postStep(each, isUniform, options)),
-  }));
+const maxRunning = fc.constantFrom(null, null, null, 1, 2, 6);
+
+/** Every third posting is of a single job, and some have priorities for each job. */
+const shape = fc.record({
+  entryPoint: fc.constantFrom(...entryPoints),
+  osUser: fc.constantFrom("ada", "ada", "ben"),
+  maxAttempts,
+  backoffMs: fc.constantFrom(0, 0, 3_600_000),
+  maxRunning,
+  priority,
+  runAt: fc.constantFrom(null, null, null, "9000-01-01T00:00:00Z"),
+  priorities: fc.oneof(
+    fc.constantFrom([0], Array<number>(6).fill(1)),
+    fc.array(priority, { minLength: 1, maxLength: 8 }),
+  ),
+  isUniform: fc.boolean(),
+});
+
+type Shape = typeof shape extends fc.Arbitrary<infer T> ? T : never;
+
+const posting = ({ priorities: each, isUniform, ...options }: Shape): Act => ({
+  name: "post",
+  plan: ({ queue }) => (queue.places.size > 60 ? null : postStep(each, isUniform, options)),
+});
+
+/** One posting. */
+export const postAct: fc.Arbitrary<Act> = shape.map(posting);
+
+/** Three postings that differ at most in their limits. */
+export const postAlike: fc.Arbitrary<Act[]> = fc
+  .tuple(shape, fc.tuple(maxRunning, maxRunning, maxRunning))
+  .map(([one, limits]) => limits.map((limit) => posting({ ...one, maxRunning: limit })));
 
 interface Options {
   entryPoint: string;

@@ -22,6 +22,7 @@ import {
   foldAct,
   pauseAct,
   postAct,
+  postAlike,
   priorityAct,
   resumeAct,
   retryAct,
@@ -81,12 +82,11 @@ const overlapping = fc
   .map(([acts, chance]): Command => new Overlapping(acts, chance > 0));
 
 /** Claims take the lanes of postings that are alike together, and so their retries. */
-const alike = postAct.map((post) => [post, post, post]);
 const posts = fc.oneof(
   { weight: 2, arbitrary: postAct.map((post) => [post]) },
-  { weight: 1, arbitrary: alike },
+  { weight: 1, arbitrary: postAlike },
 );
-const crash = fc.tuple(largeClaimAct, loseAct, rescueAct);
+const crash = fc.tuple(largeClaimAct, largeClaimAct, loseAct, rescueAct);
 
 /** How a run begins: some postings, and in one of three up to three pools are lost then (Y3). */
 const prelude = fc
@@ -95,7 +95,7 @@ const prelude = fc
     {
       weight: 1,
       arbitrary: fc
-        .tuple(alike, posts, fc.array(crash, { minLength: 1, maxLength: 3 }))
+        .tuple(postAlike, posts, fc.array(crash, { minLength: 1, maxLength: 3 }))
         .map(([first, more, crashes]) => [first, more, ...crashes]),
     },
   )
