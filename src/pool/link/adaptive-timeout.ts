@@ -12,7 +12,7 @@ const growsToMs = 60_000;
  */
 export class AdaptiveTimeout {
   readonly #usualMs: number;
-  readonly #longest: number;
+  #longest: number;
   #times = 1;
   #hasAnswered = false;
 
@@ -31,6 +31,12 @@ export class AdaptiveTimeout {
   get ms(): number {
     const times = this.#hasAnswered ? this.#times : this.#longest;
     return Math.max(this.#usualMs, Math.min(this.#usualMs * times, growsToMs));
+  }
+
+  /** From now on it waits no longer than usual. */
+  end(): void {
+    this.#longest = 1;
+    this.#times = 1;
   }
 
   /** A connection was given up because nothing was answered. */

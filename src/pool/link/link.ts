@@ -109,6 +109,11 @@ export class Link {
     });
   }
 
+  /** From now on a statement waits no longer than usual for a slow server. */
+  endPatience(): void {
+    this.#timeout.end();
+  }
+
   /** Treats the connection as dead: rejects its statements; the next statement opens a new one. */
   reset(): void {
     if (this.#db === null) return;

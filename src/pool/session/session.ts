@@ -275,6 +275,9 @@ export class Session {
   /** Writes the outcomes that are left, releases unfinished jobs, and marks the pool as ended. */
   async close(): Promise<number> {
     await this.recorder.flush();
+    // What is left to send there is for display: a slow server must not delay the end.
+    this.#links.side.endPatience();
+    if (this.heartbeat.isSilent) this.#links.side.reset();
     await this.heartbeat.stop();
     await this.profiles.send();
     await this.#links.side
