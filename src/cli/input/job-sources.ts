@@ -3,11 +3,12 @@ import { resolve } from "node:path";
 
 import type { JobBatch } from "../../db/posting/batches.ts";
 import { JobBatcher } from "../../db/posting/job-batcher.ts";
-import { InvalidInput, messageOf } from "../../domain/errors.ts";
+import { InvalidInput } from "../../domain/errors.ts";
 import type { Sweep } from "../../domain/sweep.ts";
 import { encodeArgs } from "../../job/values.ts";
 import type { TableOptions } from "../../input/csv.ts";
 import type { Format } from "../../input/format.ts";
+import { readable } from "./readable.ts";
 import { readArguments } from "../../input/read-arguments.ts";
 import type { SharedArguments } from "../../input/shared-arguments.ts";
 import { ArgumentsNotFound } from "./arguments-not-found.ts";
@@ -136,14 +137,9 @@ export class JobSources {
   }
 
   async *#counted(name: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    try {
-      for await (const chunk of bytes) {
-        this.bytesRead += chunk.length;
-        yield chunk;
-      }
-    } catch (error) {
-      // Its code would be taken for that of the connection to the database.
-      throw new InvalidInput(name, [`it cannot be read: ${messageOf(error)}`]);
+    for await (const chunk of readable(name, bytes)) {
+      this.bytesRead += chunk.length;
+      yield chunk;
     }
   }
 }

@@ -14,6 +14,7 @@ import {
   selectorsIn,
 } from "../../domain/selector.ts";
 import { JobNotFound } from "./job-named.ts";
+import { readable } from "./readable.ts";
 
 /** Jobs of one posting; all of them if `indices` is null. */
 export interface Selected {
@@ -45,7 +46,7 @@ export async function readSelectors(
   const selectors: Selector[] = [];
   for (const word of words) {
     if (word !== "-") selectors.push(parseSelector(word));
-    else selectors.push(...selectorsIn(await textOf(input)));
+    else selectors.push(...selectorsIn(await textOf(readable("standard input", input))));
   }
   return selectors;
 }

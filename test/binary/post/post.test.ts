@@ -58,14 +58,14 @@ test("standard input begins where the shell has stopped reading the file", async
 test("standard input that cannot be read is named, not the database", async () => {
   await using db = await freshDatabase();
   using cli = await openPosting(db);
-  for (const option of ["--no-check --dry-run", "--no-check"]) {
-    const post = `"$0" post f.ts#f - ${option} < .`;
-    const ran = await Bun.$`sh -c ${post} ${await binary()}`
+  const post = "post f.ts#f - --no-check";
+  for (const command of [post, `${post} --dry-run`, "status -"]) {
+    const ran = await Bun.$`sh -c ${`"$0" ${command} < .`} ${await binary()}`
       .cwd(cli.folder)
       .env(cli.env)
       .nothrow()
       .quiet();
-    expect(ran.stderr.toString()).toStartWith("pdoflow post: standard input: it cannot be read: ");
+    expect(ran.stderr.toString()).toContain(": standard input: it cannot be read: ");
     expect(ran.exitCode).toBe(2);
   }
 });
