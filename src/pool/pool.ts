@@ -119,7 +119,7 @@ export class Pool {
       await this.#stopping.promise;
       // Otherwise its row might stay in the state up. A kill does not wait for a database.
       await Promise.race([Promise.all([this.#reopening, this.#ending]), this.#killed.promise]);
-      this.#summary.released += (await this.#session?.close()) ?? 0;
+      this.#summary.released += (await this.#session?.close(this.#killed.promise)) ?? 0;
       if (this.#noWorkers) throw this.#noWorkers;
       if (this.#tooOld) throw this.#tooOld;
       return { ...this.#summary, refusesAny: this.#session?.claimer.refusals.isAny ?? false };

@@ -25,7 +25,7 @@ class GivenUp extends Error {
 }
 
 /** How much longer than usual a connection waits for a slow server, at most. */
-const longest = 8;
+const longest = 4;
 
 export interface LinkOptions {
   /** How long a statement may take before its connection is considered dead. */

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { schemaVersion } from "../../db/admin/this-schema.ts";
 import type { LeasedRange } from "../../db/engine/leases.ts";
 import { release, releaseUnknown } from "../../db/engine/release.ts";
@@ -41,6 +43,8 @@ export interface Links {
 }
 
 const workDeadlineMs = 60_000;
+/** How often a pool that was killed looks whether the database is away. */
+const lookEveryMs = 100;
 /** A pool that does nothing reports that this often, because a failover may lose a report. */
 const reportEveryMs = 60_000;
 
@@ -272,18 +276,21 @@ export class Session {
     await this.#links.side.ask((db) => markDraining(db, this.poolId));
   }
 
-  /** Writes the outcomes that are left, releases unfinished jobs, and marks the pool as ended. */
-  async close(): Promise<number> {
-    await this.recorder.flush();
+  /**
+   * Writes the outcomes that are left, however long the database is away, releases unfinished jobs,
+   * and marks the pool as ended. Once it was `killed` and no heartbeat got through for most of the
+   * heartbeat timeout, they are given up, and their jobs run again.
+   */
+  async close(killed: Promise<void>): Promise<number> {
+    const isAnswered = await this.#writeLast(killed);
     // What is left to send there is for display: a slow server must not delay the end.
     this.#links.side.endPatience();
     if (this.heartbeat.isSilent) this.#links.side.reset();
     await this.heartbeat.stop();
-    await this.profiles.send();
-    await this.#links.side
-      .ask((db) => this.#report(db))
-      .catch((error: unknown) => this.#listener.onError(error));
-    const deadline = performance.now() + this.#heartbeatTimeoutMs; // then others rescue its jobs
+    if (isAnswered) await this.#sendLast();
+    // Then others rescue its jobs.
+    const waitMs = isAnswered ? this.#heartbeatTimeoutMs : this.#heartbeatTimeoutMs / 3;
+    const deadline = performance.now() + waitMs;
     const end = () => this.#links.work.ask((db) => endPool(db, this.poolId));
     // No heartbeat notices any more that nothing is answered: as long as one would wait.
     const timer = setInterval(() => this.#links.work.reset(), this.#heartbeatTimeoutMs / 3);
@@ -295,6 +302,33 @@ export class Session {
     } finally {
       clearInterval(timer);
     }
+  }
+
+  /** What is for display. */
+  async #sendLast(): Promise<void> {
+    await this.profiles.send();
+    await this.#links.side
+      .ask((db) => this.#report(db))
+      .catch((error: unknown) => this.#listener.onError(error));
+  }
+
+  /** Writes the outcomes that are left. False if the pool was `killed` and nothing is answered. */
+  async #writeLast(killed: Promise<void>): Promise<boolean> {
+    const left = () => this.recorder.backlog.outcomes;
+    const timer = setTimeout(() => {
+      const then = "a second signal gives them up, and their jobs run again";
+      this.#listener.log(`waiting for the database, outcomes to record: ${left()}; ${then}`);
+    }, this.#heartbeatTimeoutMs / 3);
+    const written = new AbortController();
+    const silent = killed.then(async () => {
+      while (!written.signal.aborted && !this.heartbeat.isSilent) await sleep(lookEveryMs);
+    });
+    await Promise.race([this.recorder.flush().then(() => written.abort()), silent]);
+    clearTimeout(timer);
+    if (written.signal.aborted) return true;
+    this.#listener.log(`outcomes that were not recorded: ${left()}; their jobs will run again`);
+    this.recorder.reset();
+    return false;
   }
 }
 

@@ -11,7 +11,7 @@ function usual(): AdaptiveTimeout {
   return timeout;
 }
 
-test("it doubles with each loss, up to eight times and a minute", () => {
+test("it doubles with each loss, up to the longest and a minute", () => {
   const timeout = usual();
   const waits = [1, 2, 3, 4].map(() => {
     timeout.lost();
