@@ -46,7 +46,7 @@ export interface ClusterFigures {
 /** Connections that all pools share, as with a pooler. */
 export const connections = 16;
 /** A pool starts with about twelve statements. */
-const startsPerSecond = 100;
+const startsPerSecond = 50;
 const herdPosts = 3;
 const herdMs = 2_000;
 
@@ -153,6 +153,8 @@ function summary(answers: ReadonlyMap<string, readonly number[]>): Record<string
 
 const deadlineMs = 90_000;
 const fillMs = 40_000;
+/** Until the pools have reported the many jobs that began while their slots were filled. */
+const restMs = 5_000;
 
 /** Throws after twice the time that the start of all pools should take. */
 async function tooLate({ pools }: Size): Promise<never> {
@@ -173,6 +175,7 @@ async function waiting({ db }: BenchDatabase, pools: number): Promise<void> {
 async function untilFull(pools: readonly Pool[]): Promise<void> {
   const deadline = performance.now() + fillMs;
   while (slotsInUse(pools) < 97 && performance.now() < deadline) await Bun.sleep(100);
+  await Bun.sleep(restMs);
 }
 
 /** In percent. */

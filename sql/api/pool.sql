@@ -125,6 +125,7 @@ create function pdoflow.pool_listens(p_pool bigint) returns void language plpgsq
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.require_pool(p_pool);
+  perform set_config('synchronous_commit', 'off', true);
   update pdoflow.pool set listens = true where id = p_pool and not listens;
 end $$;
 

@@ -168,7 +168,8 @@ begin
   end loop;
   -- The commit does not wait for the disk: if a crash forgets the claim, its jobs run again (rule
   -- 1) and the outcomes of this lease are refused (rule 2, L5). Limits must survive a crash (P5).
-  if v_lease > 0 and not exists (
+  -- An empty claim has locked rows, so it would wait too.
+  if v_lease is null or v_lease = 0 or not exists (
     select from pdoflow.posting
     where id = v_posting and coalesce(max_running, rate_count) is not null) then
     perform set_config('synchronous_commit', 'off', true);

@@ -33,6 +33,5 @@ begin
                          then pdoflow.lines_of(b.args, b.sweep, 0, 1, 0, 1) end
              from pdoflow.job b where b.posting_id = p_posting and b.first_seq = 0), ''), r.posting
     from leased l join pdoflow.runnable r on r.id = p_posting;
-  -- As in claim: a crash may forget it.
-  if found then perform set_config('synchronous_commit', 'off', true); end if;
+  perform set_config('synchronous_commit', 'off', true); -- as in claim: a crash may forget it
 end $$;

@@ -19,6 +19,12 @@ const housekeepers = 8;
 /** Whether a pool keeps house now, after one of its heartbeats. */
 export const keepsHouse = ({ pools }: Crowd, dice: number): boolean => dice * pools < housekeepers;
 
+/** From this many pools on, a pool reports its work for display only with regular heartbeats. */
+const manyReporters = 100;
+
+/** Whether a pool also reports its work with a heartbeat that came early, for urgent news. */
+export const reportsEarly = ({ pools }: Crowd): boolean => pools < manyReporters;
+
 const pollMs = { few: 2_000, most: 20_000 };
 /** Of all pools that wait. */
 const pollsPerSecond = 50;

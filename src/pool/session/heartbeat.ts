@@ -9,7 +9,7 @@ import {
   reportRunning,
   type RunningJob,
 } from "../../db/engine/pools.ts";
-import { keepsHouse } from "../../domain/crowd.ts";
+import { keepsHouse, reportsEarly } from "../../domain/crowd.ts";
 import { type RescuedPool, rescuePools } from "../../db/engine/rescue.ts";
 import { fireDue, startDue } from "../../db/engine/starts.ts";
 import type { Link } from "../link/link.ts";
@@ -66,8 +66,8 @@ export class Heartbeat {
   readonly #listener: HeartbeatListener;
   #isFollowed = false;
   #timer: NodeJS.Timeout | undefined;
-  /** The time of the last housekeeping. */
-  #keptHouseAt = -Infinity;
+  /** When the last heartbeat was sent that had no urgent news. */
+  #lastRegularAt = -Infinity;
   /** When the next heartbeat is due, on the performance clock. */
   #dueAt = 0;
   #silenceTimer: NodeJS.Timeout | undefined;
@@ -192,11 +192,12 @@ export class Heartbeat {
     this.#watchSilence();
     this.#listener.onBeat(answer);
     await this.#link.checkServer();
-    await this.#link.ask((db) => this.#listener.report(db));
-    await this.#showOutput(answer.followed);
     // Urgent heartbeats come up to four times a second.
-    if (sentAt < this.#keptHouseAt + this.#pauseMs * 0.9) return;
-    this.#keptHouseAt = sentAt;
+    const isEarly = sentAt < this.#lastRegularAt + this.#pauseMs * 0.9;
+    if (!isEarly) this.#lastRegularAt = sentAt;
+    if (!isEarly || reportsEarly(answer)) await this.#link.ask((db) => this.#listener.report(db));
+    await this.#showOutput(answer.followed);
+    if (isEarly) return;
     if (keepsHouse(answer, Math.random())) this.#begin("keep house", () => this.#keepHouse());
   }
 

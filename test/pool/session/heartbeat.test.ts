@@ -100,3 +100,32 @@ test("heartbeats go on while the receivers of many notifications are notified", 
   await heartbeat.stop();
   await link.close();
 });
+
+test.each([
+  { pools: 99, reports: 4 },
+  { pools: 100, reports: 1 },
+])(
+  "of $pools pools, one reports its work $reports times in four heartbeats of which three are early",
+  async ({ pools, reports }) => {
+    await using database = await freshDatabase();
+    const { db } = database;
+    const ids = Array.from({ length: pools }, () => registerPool(db, pool));
+    const [poolId = -1] = await Promise.all(ids);
+    const link = new Link(db.target, { deadlineMs: 20_000 });
+    const fifth = Promise.withResolvers<void>();
+    let beats = 0;
+    const reportedBefore: number[] = [];
+    const heartbeat = new Heartbeat(link, poolId, pool.heartbeatTimeoutMs, {
+      ...listener,
+      report: async () => void reportedBefore.push(beats),
+      onBeat: () => void (++beats === 5 && fifth.resolve()),
+      ...{ onLost: () => {}, onSilence: () => {}, onError: (error) => fifth.reject(error) },
+    });
+    await heartbeat.start();
+    const news = setInterval(() => heartbeat.hurry(), 20);
+    await fifth.promise.finally(() => clearInterval(news));
+    expect(reportedBefore.filter((beat) => beat <= 4)).toHaveLength(reports);
+    await heartbeat.stop();
+    await link.close();
+  },
+);
