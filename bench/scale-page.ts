@@ -7,15 +7,15 @@ const sizes = [1, 10, 100, 1_000, 10_000];
 
 const names = ["cluster", "cluster-largest", "real-pools", "distance"];
 
-/** The newest results of the cases of this page, and the newest report with one of them. */
+/** The newest results of the cases of this page, and the newest report with the first of them. */
 export interface ScaleResults {
   cases: readonly CaseResult[];
   report: Report;
 }
 
-/** Null if no report has one of them. */
+/** Null if no report has the first of them. */
 export function scaleResults(reports: readonly Report[]): ScaleResults | null {
-  const report = reports.findLast(({ cases }) => cases.some(({ name }) => names.includes(name)));
+  const report = reports.findLast(({ cases }) => cases.some(({ name }) => name === names[0]));
   const all = reports.flatMap(({ cases }) => cases);
   const cases = names.flatMap((name) => all.findLast((each) => each.name === name) ?? []);
   return report ? { report, cases } : null;
