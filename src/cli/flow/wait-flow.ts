@@ -20,6 +20,7 @@ import { duration } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { reportFileOf, reportFlag, writeReport } from "../shell/report-writing.ts";
 import { PostingProgress } from "../shell/job-progress.ts";
+import { FlowIdentity } from "./flow-identity.ts";
 import { findFlow, parseFlow } from "./flow-named.ts";
 
 const Options = v.object({ timeout: v.optional(duration) });
@@ -46,7 +47,12 @@ export class FlowWaitCommand extends PdoflowCommand {
     const report = reportFileOf(this, this.report);
     const { timeout } = parseFlags(Options, this);
     const pick = parseFlow(this.flow);
-    const { id } = await this.withDatabase((db) => findFlow(db, pick));
+    const { id, identity } = await this.withDatabase(async (db) => {
+      const { id, stages } = await findFlow(db, pick);
+      const identity = new FlowIdentity(id);
+      await identity.requireSame(db, stages);
+      return { id, identity };
+    });
     const stop = new AbortController();
     const offSignals = this.context.onStopSignal((signal) => stop.abort(signal));
     const timer = setTimeout(
@@ -60,7 +66,9 @@ export class FlowWaitCommand extends PdoflowCommand {
     try {
       await watchPostings({
         check: async (db) => {
-          last = (await readStages(db, [id])).get(id) ?? [];
+          const stages = (await readStages(db, [id])).get(id) ?? [];
+          await identity.requireSame(db, stages);
+          last = stages;
           progress.show(jobsEnded(last));
           if (isOver(last)) return true;
           await hints.check(db, last.filter(({ waits }) => !waits).map(awaited));
@@ -82,6 +90,7 @@ export class FlowWaitCommand extends PdoflowCommand {
       this.say(`${mark}flow ${id} continues`);
       if (by === "timeout") {
         this.#report(id, last, false);
+        if (report) await this.withDatabase((db) => identity.requireSame(db, last));
         await writeReport(this, report, { postings: [], flows: [id] });
         return exitCodes.timedOut;
       }

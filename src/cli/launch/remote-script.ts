@@ -1,3 +1,4 @@
+import { embeddedSource } from "../../db/settings/target.ts";
 import { shellWord } from "../../domain/shell-word.ts";
 
 /** The task of a host: start a pool, report on one, or report whether one could start. */
@@ -28,6 +29,7 @@ export const answerMark = "pdoflow answers: ";
  */
 export function remoteScript(task: HostTask, pool: RemotePool): string {
   const { program, root, name, options, url } = pool;
+  const server = databaseOption(options).map(shellWord).join(" ");
   const words = [program, "pool", ...options].map(shellWord).join(" ");
   return `main() {
 umask 077
@@ -44,19 +46,35 @@ for needed in flock setsid "$program"; do
 done
 cd -- "$root" || fail "expected the folder $root, found none"
 mkdir -p "$state" || fail "expected to write to $state"
-${tasks[task](words)}
+${tasks[task](words, server, url === null ? ownServer(server) : "")}
 }
 main
 `;
 }
 
-const tasks: Readonly<Record<HostTask, (words: string) => string>> = {
+/** The option of a pool that names its database, which the checks of its host need, too. */
+function databaseOption(options: readonly string[]): readonly string[] {
+  const at = options.findIndex((word) => /^--database(=|$)/.test(word));
+  return at < 0 ? [] : options.slice(at, options[at]?.includes("=") === true ? at + 1 : at + 2);
+}
+
+/** Refuses a host without settings: its pool would start a server there, and serve that queue. */
+const ownServer = (server: string) => `
+said=$("$program" config ${server} 2>&1 >/dev/null) || fail "$said"
+case $said in *'set by ${embeddedSource}'*)
+  fail "expected settings for the database on this host, found none, so that the pool would serve \
+the queue of a server of its own. Use --send-url, or write ~/.config/pdoflow/db.conf there" ;;
+esac`;
+
+type TaskScript = (words: string, server: string, checksSettings: string) => string;
+
+const tasks: Readonly<Record<HostTask, TaskScript>> = {
   status: () => `flock -n "$lock" true && answer free || answer there`,
-  check: () => `
-said=$("$program" pools 2>&1 >/dev/null) || fail "$said"
+  check: (_words, server, checksSettings) => `${checksSettings}
+said=$("$program" pools ${server} 2>&1 >/dev/null) || fail "$said"
 answer ok "$("$program" --version)"`,
-  start: (words) => `
-flock -n "$lock" true || answer there
+  start: (words, _server, checksSettings) => `
+flock -n "$lock" true || answer there${checksSettings}
 : >>"$log"
 before=$(wc -c <"$log")
 setsid flock -n -o "$lock" ${words} </dev/null >>"$log" 2>&1 &

@@ -38,8 +38,9 @@ export function traceSettings(
   { otlp, share }: TraceFlags,
   env: TraceEnvironment,
 ): TraceSettings | null {
-  if (isOff(env)) return null;
-  const notes: string[] = [];
+  const off = offSwitch(env);
+  if (off !== null && otlp === undefined) return null;
+  const notes = off === null ? [] : [`${off}: ignored, because --otlp names a collector`];
   const sampler = samplerOf(share, env, notes);
   const full = env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] ?? "";
   const base = otlp ?? env["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? "";
@@ -65,8 +66,11 @@ export function traceSettings(
   return { url: url.href, headers, resource: resourceOf(env, notes), sampler, notes };
 }
 
-const isOff = (env: TraceEnvironment): boolean =>
-  env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true" || env["OTEL_TRACES_EXPORTER"] === "none";
+/** The variable that turns traces off; null for none. */
+function offSwitch(env: TraceEnvironment): string | null {
+  if (env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true") return "OTEL_SDK_DISABLED";
+  return env["OTEL_TRACES_EXPORTER"] === "none" ? "OTEL_TRACES_EXPORTER" : null;
+}
 
 /** The sampler of `--trace-share`, or of OpenTelemetry's variables; null to trace nothing. */
 function samplerOf(

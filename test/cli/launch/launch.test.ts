@@ -182,6 +182,38 @@ test("launch ssh sends no empty address, with which hosts would use a server of 
   });
 });
 
+/** A stand-in for the program of a host, which notes what it is called with. */
+const noting = (server: string) => `echo "$@" >>called
+case $1 in
+config) case $* in *--database*) said=--database ;; *) said='${server}' ;; esac
+  echo "the server is set by $said" >&2 ;;
+pool) echo "pool: 2 workers, root /a, any project" ;;
+esac`;
+
+test("launch ssh refuses a host without settings, and starts no server there", async () => {
+  using cli = await openCommands(null);
+  const launch = await withSsh(cli, noting("the embedded server"));
+  const called = () => Bun.file(join(cli.folder, "node1", "called")).text();
+  for (const options of [["--check"], []]) {
+    const { code, err } = await launch("node1", ...options);
+    expect(code).toBe(71);
+    expect(err).toStartWith("ssh: node1: failed: expected settings for the database on this host,");
+    expect(err).toContain("own. Use --send-url, or write ~/.config/pdoflow/db.conf there\n");
+  }
+  expect(await called()).toBe("config\nconfig\n");
+  const url = ["--database", "postgres://db/it's"];
+  expect(await launch("node1", "--check", "--", ...url)).toMatchObject({ code: 0 });
+  expect(await called()).toContain("pools --database postgres://db/it's\n");
+  expect(await launch("node1", "--", `--database=${url[1]}`)).toMatchObject({ code: 0 });
+});
+
+test("launch ssh recognizes a host without settings by the words of config", async () => {
+  using cli = await openCommands(null);
+  const program = [process.execPath, join(import.meta.dir, "../../../src/main.ts")];
+  const launch = await withSsh(cli, `exec ${program.join(" ")} "$@"`);
+  expect((await launch("node1", "--check")).err).toContain("failed: expected settings for the");
+});
+
 test("launch ssh refuses a quiet pool, whose log would not show that it has started", async () => {
   using cli = await openCommands(null);
   const launch = await withSsh(cli, "exit 0");

@@ -158,6 +158,12 @@ test("the variables of OpenTelemetry name the collector, and --otlp takes preced
     "http://a:4318/base/v1/traces",
   );
   expect(url("http://c:1", all)).toBe("http://c:1/v1/traces");
+  for (const off of ["OTEL_SDK_DISABLED=true", "OTEL_TRACES_EXPORTER=none"]) {
+    const [name = "", value] = off.split("=");
+    const found = traceSettings({ otlp: "http://c:1", share: 1 }, { [name]: value });
+    const notes = [`${name}: ignored, because --otlp names a collector`];
+    expect(found).toMatchObject({ url: "http://c:1/v1/traces", notes });
+  }
   expect(() => url("localhost:4317", {})).toThrow("--otlp: expected the URL of a collector");
   expect(() => url("http://c", { OTEL_EXPORTER_OTLP_HEADERS: "secret" })).toThrow(
     "OTEL_EXPORTER_OTLP_HEADERS: expected key=value with commas between them",
