@@ -9,6 +9,8 @@ import type { CollectedQueue } from "./queue-metrics.ts";
 
 /** A statement that takes longer is cancelled by the server. */
 const statementMs = 2_000;
+/** Longer than the time for one answer, and shorter than a client of the exporter stays. */
+const waitMs = 4_500;
 
 interface CollectorOptions {
   /** The pools whose desired slots are read, by the value of their label. */
@@ -20,6 +22,8 @@ interface CollectorOptions {
   staleMs?: number;
   /** A connection that does not answer within this time is replaced; default 4 s. */
   answerMs?: number;
+  /** A scrape does not wait longer for a collection, and gets the last figures; default 4.5 s. */
+  waitMs?: number;
 }
 
 interface Collection {
@@ -38,26 +42,30 @@ export class QueueCollector implements AsyncDisposable {
   #seconds = 0;
   #errors = 0;
   #trouble: string | null = null;
+  /** Whether scrapes have not waited for the collection under way, or for the last one. */
+  #isSlow = false;
   /** The fires of the last minutes that were counted; null before the first collection. */
   #counted: ReadonlySet<string> | null = null;
   readonly #fires: Record<string, number> = { posted: 0, skipped: 0, missed: 0, refused: 0 };
 
   constructor(target: Target, options: CollectorOptions) {
-    const defaults = { freshMs: 10_000, staleMs: 30_000, answerMs: 2 * statementMs };
+    const defaults = { freshMs: 10_000, staleMs: 30_000, answerMs: 2 * statementMs, waitMs };
     this.#options = { ...defaults, ...options };
     this.#link = new Link(target, { deadlineMs: this.#options.answerMs });
   }
 
   /** Why the last reading failed, without names of the server; null if it did not. */
   get trouble(): string | null {
+    if (this.#last === null && this.#isSlow) return "the first collection takes long";
     return this.#trouble;
   }
 
-  /** The figures, read again if they are old. */
+  /** The figures, read again if they are old. Those of a slow collection are for later calls. */
   async read(): Promise<CollectedQueue> {
     const { freshMs, staleMs } = this.#options;
     if (performance.now() - this.#askedAt > freshMs) {
-      await (this.#collecting ??= this.#collect().finally(() => (this.#collecting = null)));
+      this.#collecting ??= this.#collect().finally(() => (this.#collecting = null));
+      await this.#wait(this.#collecting);
     }
     const isStale = performance.now() - (this.#last?.at ?? -Infinity) > staleMs;
     return {
@@ -67,6 +75,20 @@ export class QueueCollector implements AsyncDisposable {
       collectSeconds: this.#seconds,
       collectErrors: this.#errors,
     };
+  }
+
+  async #wait(collecting: Promise<void>): Promise<void> {
+    const { promise: limit, resolve } = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => resolve("late"), this.#options.waitMs);
+    const end = await Promise.race([collecting, limit]);
+    clearTimeout(timer);
+    const isLate = end === "late";
+    if (isLate && !this.#isSlow) {
+      const limit = this.#options.waitMs / 1_000;
+      const what = `collecting the figures takes longer than ${limit} seconds`;
+      this.#options.log(`${what}: scrapes get the last ones. Try fewer --for`);
+    }
+    this.#isSlow = isLate;
   }
 
   async #collect(): Promise<void> {

@@ -92,6 +92,33 @@ test("old values stay for a while if the database does not answer, and failures 
   expect(lines).toEqual([expect.stringContaining("cannot read"), expect.stringContaining("again")]);
 }, 30_000);
 
+test("a scrape does not wait for a slow collection, and gets the figures of the last one", async () => {
+  await using database = await freshDatabase();
+  const { sql, target } = database.db;
+  const lines: string[] = [];
+  await using collector = new QueueCollector(target, {
+    ...{ provides: new Map([["any", null]]), freshMs: 0, waitMs: 300 },
+    log: (line) => lines.push(line),
+  });
+  const waiting = async () => (await collector.read()).figures?.jobs.waiting;
+  /** The figures of two scrapes during a slow collection, and those after it. */
+  const duringSlow = () =>
+    sql.begin(async (held) => {
+      await held`lock table pdoflow.posting in access exclusive mode`;
+      return [await waiting(), await waiting()];
+    });
+  expect(await duringSlow()).toEqual([undefined, undefined]);
+  expect(collector.trouble).toBe("the first collection takes long");
+  expect(await waiting()).toBe(0);
+  expect(collector.trouble).toBeNull();
+  await postJobs(database.db, 3);
+  expect(await duringSlow()).toEqual([0, 0]);
+  expect(await waiting()).toBe(3);
+  expect(lines).toEqual(
+    Array.from({ length: 2 }, () => expect.stringContaining("takes longer than 0.3 seconds")),
+  );
+});
+
 test("while the database is away, /readyz says so without names of the server", async () => {
   await using database = await freshDatabase();
   const proxy = await openProxy(database.url);
