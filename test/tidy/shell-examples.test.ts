@@ -107,3 +107,12 @@ test("an example that is not marked, and one that no test runs, are found", () =
     expect.stringContaining("no test runs"),
   ]);
 });
+
+test("units of systemd in the documents create the folders in /run that they use", () => {
+  const units = readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .flatMap((name) => textOf(`docs/${name}`).match(/^```ini\n[^]*?^```$/gm) ?? []);
+  const used = units.filter((unit) => unit.includes(" /run/pdoflow/"));
+  expect(used).not.toEqual([]);
+  for (const unit of used) expect(unit).toContain("\nRuntimeDirectory=pdoflow\n");
+});

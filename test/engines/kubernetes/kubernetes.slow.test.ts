@@ -151,7 +151,7 @@ test("a pod's command: 200 jobs run, an end costs no attempt, and a killed pool'
 
 const composes = "/usr/bin/docker-compose";
 const hasCompose = await hasDebian(["docker-compose"], [composes]);
-if (!hasCompose) console.error("The compose file is not checked: apt-get has no docker-compose.");
+if (!hasCompose) console.error("The compose file is not checked: that needs root and apt-get.");
 
 test.if(hasCompose)("docker-compose accepts the compose file, whose pool has time to end", () => {
   const file = join(import.meta.dir, "../../../deploy/compose/compose.yaml");
