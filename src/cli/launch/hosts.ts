@@ -8,6 +8,17 @@ import { runWithInput } from "./run-with-input.ts";
 /** Connections that are opened at the same time. */
 const connectionsMax = 16;
 
+/** A host has failed if it does not answer within this time; a pool has 30 s to start. */
+const hostMs = 60_000;
+
+// A question for a password could not be answered: the script is on stdin.
+const sshOptions = [
+  "BatchMode=yes",
+  "ConnectTimeout=10",
+  "ServerAliveInterval=10",
+  "ServerAliveCountMax=3",
+].flatMap((option) => ["-o", option]);
+
 const isHost = (name: string) => /^[^-\s]\S*$/.test(name);
 
 /**
@@ -53,9 +64,11 @@ export class Hosts {
   readonly #ssh: string;
   readonly #env: Record<string, string | undefined>;
   readonly #pool: RemotePool;
+  readonly #limitMs: number;
 
   /** @throws {ProgramMissing} */
-  constructor(env: Record<string, string | undefined>, pool: RemotePool) {
+  constructor(env: Record<string, string | undefined>, pool: RemotePool, limitMs = hostMs) {
+    this.#limitMs = limitMs;
     this.#ssh = findProgram("ssh", env, "Install OpenSSH.");
     this.#env = env;
     this.#pool = pool;
@@ -81,11 +94,19 @@ export class Hosts {
   }
 
   async #askOne(task: HostTask, host: string): Promise<HostAnswer> {
-    // A question for a password could not be answered: the script is on stdin.
-    const options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"];
-    const command = [this.#ssh, ...options, "--", host, "exec sh -s"];
+    const command = [this.#ssh, ...sshOptions, "--", host, "exec sh -s"];
     const input = remoteScript(task, this.#pool);
-    const { stdout, stderr, code } = await runWithInput(command, input, { env: this.#env });
+    const signal = AbortSignal.timeout(this.#limitMs);
+    const ran = runWithInput(command, input, { env: this.#env, signal });
+    const answer = await ran.catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+      return null;
+    });
+    if (answer === null) {
+      const text = `expected an answer within ${this.#limitMs / 1_000} seconds, found none`;
+      return { host, state: "failed", text };
+    }
+    const { stdout, stderr, code } = answer;
     const [, said] = stdout.split(answerMark, 2);
     const [, state, text = ""] = /^(started|there|free|ok|failed)\b ?([^]*)/.exec(said ?? "") ?? [];
     if (code !== 0 || state === undefined) {

@@ -3,6 +3,7 @@ import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "bun:test";
 
+import { Hosts } from "../../../src/cli/launch/hosts.ts";
 import { openCommands } from "../in-process.ts";
 
 test.each([
@@ -132,6 +133,7 @@ async function withSsh(cli: Awaited<ReturnType<typeof openCommands>>, pool: stri
   await cli.write(
     "bin/ssh",
     `#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\ncase $2 in
+hangs*) sleep 3;;
 down*) echo refused >&2; exit 255;;\nnoisy*) printf 'free disk: 10G\\n\\nok';; esac
 export HOME='${cli.folder}'/$2; mkdir -p "$HOME"; cd "$HOME"\nexec sh -c "$3"\n`,
   );
@@ -152,6 +154,20 @@ test("launch ssh asks a host once, however often it is named, and counts all hos
       /^(ssh: [^\n]*\n){3}pdoflow launch ssh: 1 of 3 hosts failed: down\./,
     ),
   });
+});
+
+test("a host that accepts and then hangs has failed after a while, and the others go on", async () => {
+  using cli = await openCommands(null);
+  await withSsh(cli, "echo 1.0");
+  const env = { PATH: `${cli.folder}/bin:${process.env["PATH"]}` };
+  const pool = { program: "pool", root: null, name: "a", options: [], url: null };
+  const startedAt = performance.now();
+  const ssh = new Hosts(env, pool, 1_000);
+  expect(await ssh.ask("check", ["hangs", "node1"])).toEqual([
+    { host: "hangs", state: "failed", text: "expected an answer within 1 seconds, found none" },
+    { host: "node1", state: "ok", text: "1.0" },
+  ]);
+  expect(performance.now() - startedAt).toBeLessThan(2_500);
 });
 
 test("launch ssh takes no text of a start file for the answer of a host", async () => {
