@@ -37,5 +37,6 @@ export class FlowIdentity {
       if (found.get(id) !== token) throw new FlowLost(this.#id);
     }
     for (const [id, token] of found) this.#tokens.set(id, token);
+    if (this.#tokens.size === 0) throw new FlowLost(this.#id); // a flow has at least one stage
   }
 }
