@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import type { Environment } from "../../db/settings/parameters.ts";
 import type { Provides } from "../../domain/capabilities.ts";
+import { messageOf } from "../../domain/errors.ts";
 import { cgroupFiles } from "./cgroup.ts";
 import { systemText } from "./system-files.ts";
 
@@ -117,12 +118,10 @@ interface SmiAnswer {
 async function namedBySmi(env: Environment): Promise<SmiAnswer | null> {
   const program = Bun.which("nvidia-smi", { PATH: env["PATH"] ?? "" });
   if (program === null) return null;
-  const child = Bun.spawn([program, "-L"], {
-    env,
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout: smiMs,
-    killSignal: "SIGKILL",
-  });
+  const child = started(program, env);
+  if (child instanceof Error) {
+    return { program, devices: [], failure: `cannot be run (${child.message})` };
+  }
   const ended = Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
@@ -134,11 +133,26 @@ async function namedBySmi(env: Environment): Promise<SmiAnswer | null> {
     return { program, devices: [], failure: `did not answer in ${smiMs / 1_000} s` };
   }
   const [out, err, code] = answer;
-  const devices = [...out.matchAll(/^GPU (\d+):/gm)].flatMap(([, number]) => number ?? []);
+  const listed = [...out.matchAll(/^GPU (\d+):/gm)].flatMap(([, number]) => number ?? []);
+  const devices = [...new Set(listed)]; // listed twice, it is still one
   const [said = ""] = `${out}\n${err}`.split("\n").filter((line) => line.trim() !== "");
   const how = code === 0 ? "listed none" : `exited with code ${code}`;
   const words = said.trim().slice(0, saidMax);
   return { program, devices, failure: words === "" ? how : `${how} (${words})` };
+}
+
+/** The program, or why the system cannot run it: it may be for another kind of processor. */
+function started(program: string, env: Environment) {
+  try {
+    return Bun.spawn([program, "-L"], {
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: smiMs,
+      killSignal: "SIGKILL",
+    });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(messageOf(error));
+  }
 }
 
 /** Nodes of the driver that have vector units: the others are CPUs. */

@@ -80,6 +80,8 @@ test("nvidia-smi is asked if nothing else names gpus, and not for longer than tw
   using good = machine({ ...meminfo, "bin/nvidia-smi": smi });
   expect(await detectResources(good, true)).toMatchObject({ gpu: ["0", "1"] });
   expect(await detectResources(good, false)).not.toHaveProperty("gpu");
+  using repeats = machine({ ...meminfo, "bin/nvidia-smi": `${smi}echo 'GPU 0: NVIDIA A100'\n` });
+  expect(await detectResources(repeats, true)).toMatchObject({ gpu: ["0", "1"] });
   using hangs = machine({ ...meminfo, "bin/nvidia-smi": "#!/bin/sh\n/bin/sleep 20; echo\n" });
   const before = performance.now();
   expect(await detectResources(hangs, true)).not.toHaveProperty("gpu");
@@ -92,6 +94,7 @@ test.each([
     /bin\/nvidia-smi -L exited with code 9 \(NVIDIA-SMI has failed: no driver\), and neither CUDA_/,
   ],
   ["#!/bin/sh\necho 'No devices were found' >&2\n", /listed none \(No devices were found\)/],
+  ["a program of another system\n", /bin\/nvidia-smi -L cannot be run \(.*\), and neither CUDA_/],
 ])("a nvidia-smi that lists no gpu is reported once, with what to do", async (smi, expected) => {
   using broken = machine({ ...meminfo, "bin/nvidia-smi": smi });
   const lines: string[] = [];
