@@ -51,8 +51,16 @@ export function cpus(machine: OwnMachine): number {
       return Math.ceil(Number(quota) / Number(per));
     },
   );
-  return Math.max(least([cores, ...limits, Number(env["SLURM_CPUS_PER_TASK"])]) ?? 1, 1);
+  return Math.max(least([cores, ...limits, ...slurmCpus(env)]) ?? 1, 1);
 }
+
+/** What Slurm gave to a task, and to its job on this node: it need not have asked for tasks. */
+const slurmCpus = (env: Environment): number[] => [
+  Number(env["SLURM_CPUS_PER_TASK"]),
+  Number(env["SLURM_CPUS_ON_NODE"]),
+  // "4(x2)" is four on each of two nodes. Of "4,2" it is not known which is this one.
+  Number(/^(\d+)(?:\(x\d+\))?$/.exec(env["SLURM_JOB_CPUS_PER_NODE"] ?? "")?.[1]),
+];
 
 /** The number of CPUs of the machine, of which this process may use some. */
 export const machineCpus = (machine: OwnMachine): number =>

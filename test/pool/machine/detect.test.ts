@@ -49,6 +49,24 @@ test.each([
   ],
   ["Slurm", {}, { SLURM_CPUS_PER_TASK: "2", SLURM_MEM_PER_NODE: "4096" }, { cpus: 2, mem: 4 * G }],
   [
+    "a job of Slurm that has asked for tasks, not for the cpus of each",
+    {},
+    { SLURM_CPUS_ON_NODE: "4", SLURM_MEM_PER_CPU: "1024" },
+    { cpus: 4, mem: 4 * G },
+  ],
+  [
+    "a job of Slurm on two nodes",
+    {},
+    { SLURM_JOB_CPUS_PER_NODE: "4(x2)", SLURM_MEM_PER_NODE: "0" },
+    { cpus: 4, mem: 64 * G },
+  ],
+  [
+    "a job of Slurm on nodes with different cpus, of which it is not known which is this one",
+    {},
+    { SLURM_JOB_CPUS_PER_NODE: "4,2" },
+    { cpus: 8, mem: 64 * G },
+  ],
+  [
     "the driver of NVIDIA",
     { "proc/driver/nvidia/gpus/0000:01:00.0/x": "", "proc/driver/nvidia/gpus/0000:02:00.0/x": "" },
     {},
