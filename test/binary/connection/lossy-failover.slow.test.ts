@@ -29,11 +29,19 @@ test("of a failover that loses transactions, handles say so, pools go on, and ke
   pools.push(cli.start("pool", "--heartbeat-timeout", "4s"));
   const never = { ...options, runAt: new Date(Date.now() + 1e9) };
   const waiting = cli.start("wait", String((await post("never", 3, never)).id));
+  await cli.write(
+    "night.toml",
+    'name = "night"\n[stage.a]\nrun = "nap.ts#nap"\neach = "1"\nrun-at = "2099-01-01 00:00"\n',
+  );
+  const posted = await cli.run("flow", "post", "night.toml", "--no-check");
+  expect(posted).toMatchObject({ code: 0 });
+  const night = posted.out.trim();
+  const waitingForFlow = cli.start("flow", "wait", night);
   const gone: Posting[] = [];
   for (let i = 0; i < lost; i++) gone.push(await post(`lost-${i}`));
-  await until("wait to listen", async () => {
+  await until("both waits to listen", async () => {
     const { sql } = primary.db;
-    return (await sql`select from pg_stat_activity where query ilike 'listen%ended%'`).length > 0;
+    return (await sql`select from pg_stat_activity where query ilike 'listen%ended%'`).length > 1;
   });
   await until("a lost posting to end", async () => (await gone[0]?.status())?.done === 3);
   expect((await primary.db.sql`select from pdoflow.pool where state = 'up'`).length).toBe(2);
@@ -67,6 +75,9 @@ test("of a failover that loses transactions, handles say so, pools go on, and ke
     code: 4,
     err: expect.stringContaining("the database failed over"),
   });
+  const ofFlow = { code: await waitingForFlow.exited, err: await waitingForFlow.stderr.text() };
+  expect(ofFlow).toMatchObject({ code: 4 });
+  expect(ofFlow.err).toContain(`Expected the postings of flow ${night}, found them gone or`);
   const again = await Promise.all(Array.from({ length: lost }, (_, i) => post(`lost-${i}`)));
   for (const posting of [...again, ...strangers]) {
     expect(await posting.wait({ timeoutMs: 60_000 })).toMatchObject({ failed: 0, percent: 100 });
