@@ -31,8 +31,8 @@ const [cpus, mem] = ["cpus", "mem"];
 /**
  * Parses the values of `--resource`, and adds them to the detected resources of a pool:
  * `fast-disk`, `mem=64G`, `model=a100`, `gpu=0,1`; `gpu=none` removes one. Amounts may have the
- * units K, M, G, T, each 1024 times the one before, also written as g, GB or GiB. Faults name the
- * `option` that has the words.
+ * units K, M, G, T, each 1024 times the one before, also written as g, GB, GiB or Gi. Faults name
+ * the `option` that has the words.
  *
  * @throws {InvalidInput} with each value that is wrong.
  */
@@ -232,7 +232,7 @@ const canTake = (found: Provided, amount: number): boolean =>
   (typeof found === "number" || amount <= 1 || Number.isInteger(amount));
 
 function amountOrWord(text: string): number | string {
-  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(?:([KMGT])(?:i?B)?)?$/i.exec(text) ?? [];
+  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(?:([KMGT])i?B?)?$/i.exec(text) ?? [];
   return digits === undefined ? text : Number(digits) * (units[unit.toUpperCase()] ?? 1);
 }
 

@@ -45,6 +45,7 @@ test.each([
   ["cpus=1.5,licence/matlab=2", "cpus=2 licence/matlab=2", []],
   ["mem>=16G", "mem=64g", []],
   ["mem>=16GiB", "mem=16GB", []],
+  ["mem=16Gi,scratch=512Mi", "mem=16G scratch=1Gi", []],
   ["constructor,toString", "gpu", ["constructor", "toString"]],
 ])("jobs that need %s, on a pool that provides %s, miss %p", (needs, provides, missing) => {
   expect(
