@@ -93,7 +93,8 @@ function memory(machine: OwnMachine): number | null {
 /** The devices of the machine that this process may use, as CUDA_VISIBLE_DEVICES names them. */
 async function gpus(machine: OwnMachine, say: (line: string) => void): Promise<string[]> {
   const { env } = machine;
-  const named = env["CUDA_VISIBLE_DEVICES"] ?? env["ROCR_VISIBLE_DEVICES"];
+  const named =
+    env["CUDA_VISIBLE_DEVICES"] ?? env["ROCR_VISIBLE_DEVICES"] ?? env["HIP_VISIBLE_DEVICES"];
   if (named !== undefined) {
     const devices = named.split(",").map((device) => device.trim());
     const end = devices.findIndex((device) => /^(|-\d+|NoDevFiles|none|void)$/i.test(device));

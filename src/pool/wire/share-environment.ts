@@ -32,8 +32,10 @@ export function shareEnvironment(
   env[variableOf("cpus")] = String(cpus);
   for (const name of threadVariables) env[name] = String(Math.max(Math.floor(cpus), 1));
   if (!countsGpus) return env;
-  for (const name of gpuVariables) env[name] = devices["gpu"]?.join(",") ?? "";
-  env["HIP_VISIBLE_DEVICES"] = undefined; // it counts within ROCR_VISIBLE_DEVICES
+  const gpus = devices["gpu"] ?? [];
+  for (const name of gpuVariables) env[name] = gpus.join(",");
+  // HIP counts within ROCR_VISIBLE_DEVICES, also with CUDA_VISIBLE_DEVICES, which this overrides.
+  env["HIP_VISIBLE_DEVICES"] = gpus.length === 0 ? undefined : [...gpus.keys()].join(",");
   return env;
 }
 

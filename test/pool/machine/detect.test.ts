@@ -82,6 +82,15 @@ test.each([
     { cpus: 8, mem: 64 * G, gpu: ["0"] },
   ],
   [
+    "HIP_VISIBLE_DEVICES, which leaves some of those of the driver",
+    {
+      "sys/class/kfd/kfd/topology/nodes/1/properties": "simd_count 256\n",
+      "sys/class/kfd/kfd/topology/nodes/2/properties": "simd_count 256\n",
+    },
+    { HIP_VISIBLE_DEVICES: "1" },
+    { cpus: 8, mem: 64 * G, gpu: ["1"] },
+  ],
+  [
     "CUDA_VISIBLE_DEVICES, which ends at the first number that is wrong",
     {},
     { CUDA_VISIBLE_DEVICES: "2,GPU-8f2,-1,3" },

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { shareEnvironment } from "../../../src/pool/wire/share-environment.ts";
 import { freshDatabase } from "../../database.ts";
 import { until } from "../../binary/cli.ts";
 import { type Commands, openCommands } from "../../cli/in-process.ts";
@@ -64,6 +65,19 @@ const post = (cli: Commands, jobs: readonly number[], ...args: string[]) =>
     { input: JSON.stringify(jobs.map((ms) => [ms])) },
     ...["post", "train.ts#train", "-", "--backoff", "0s", ...args],
   );
+
+test.each([
+  [["2", "3"], "2,3", "0,1"],
+  [["GPU-8f2"], "GPU-8f2", "0"],
+  [[], "", undefined],
+])("HIP finds the gpus %p by their position among those of the job", (gpu, named, positions) => {
+  const share = { counts: { cpus: 1, gpu: gpu.length }, devices: gpu.length > 0 ? { gpu } : {} };
+  expect(shareEnvironment(share, true)).toMatchObject({
+    CUDA_VISIBLE_DEVICES: named,
+    ROCR_VISIBLE_DEVICES: named,
+    HIP_VISIBLE_DEVICES: positions,
+  });
+});
 
 const times = (count: number, ms: number) => Array.from({ length: count }, () => ms);
 
