@@ -1,4 +1,4 @@
-import { isCommandNeed, isCount, type Need, type Needs } from "./capabilities.ts";
+import { countsOf, isCommandNeed, isCount, type Need, type Needs } from "./capabilities.ts";
 
 /** What the attempts at the jobs of a posting used, for `pdoflow usage` and reports. */
 export interface UsageTotals {
@@ -27,14 +27,10 @@ export interface AskedResources {
   memBytes: number | null;
 }
 
+/** Not what the pool must have in all, such as `mem>=16G`: of that a job takes nothing. */
 export function askedIn(needs: Needs): AskedResources {
-  const amountOf = (wanted: string) => {
-    for (const [name, , amount] of needs) {
-      if (name === wanted && typeof amount === "number") return amount;
-    }
-    return null;
-  };
-  return { cpus: amountOf("cpus") ?? 1, memBytes: amountOf("mem") };
+  const { cpus = 1, mem = null } = countsOf(needs) ?? {};
+  return { cpus, memBytes: mem };
 }
 
 /** The cores that the measured attempts used on average; null if none was measured. */
@@ -115,7 +111,7 @@ export function suggestedNeeds(
   const wanted = Math.max(spareMemory * peakBytes, leastMemory);
   const step = 2 ** (Math.floor(Math.log2(wanted)) - 2);
   return [
-    ["cpus", "=", suggestedCpus(most, askedIn(asked.filter(isCount)).cpus)],
+    ["cpus", "=", suggestedCpus(most, askedIn(asked).cpus)],
     ["mem", "=", Math.ceil(wanted / step) * step],
     ...asked.filter((need) => !isMeasured(need) && !isCommandNeed(need)),
   ];

@@ -9,18 +9,17 @@ import {
   totalUsage,
 } from "../../src/domain/usage-advice.ts";
 
-test("jobs ask for a cpu, unless their needs have a number of cpus", () => {
+test.each([
+  ["gpu,model=a100", { cpus: 1, memBytes: null }],
+  ["gpu,mem=1G,cpus=4", { cpus: 4, memBytes: 2 ** 30 }],
+  ["cpus>=8,mem>=1G", { cpus: 1, memBytes: null }],
+  ["cpus>=8,cpus=2,mem>=4G,mem=1G", { cpus: 2, memBytes: 2 ** 30 }],
+])("jobs that need %s ask for what they take, and for a cpu at least: %p", (needs, expected) => {
+  expect(askedIn(parseNeeds(needs))).toEqual(expected);
+});
+
+test("jobs without needs ask for a cpu", () => {
   expect(askedIn([])).toEqual({ cpus: 1, memBytes: null });
-  expect(
-    askedIn([
-      ["gpu", "has"],
-      ["mem", ">=", 2 ** 30],
-      ["cpus", "=", 4],
-    ]),
-  ).toEqual({
-    cpus: 4,
-    memBytes: 2 ** 30,
-  });
 });
 
 test("the cores that attempts used are their CPU time by their time", () => {
