@@ -13,7 +13,8 @@ export class LaunchSlurmCommand extends LaunchBatchCommand {
       Slurm. It submits once and keeps no state: run it by hand or from cron, on a machine with
       sbatch, in the folder to which entry points are relative.
 
-      Arguments after \`--\` are options of sbatch. The exit code is 4 if there is no sbatch, and 71
+      Arguments after \`--\` are options of sbatch, and after another \`--\` options of
+      \`$0 pool\`. The exit code is 4 if there is no sbatch, and 71
       if Slurm refuses. docs/cluster.md describes the script.
     `,
     examples: [
@@ -22,11 +23,15 @@ export class LaunchSlurmCommand extends LaunchBatchCommand {
         "Submit the missing pools, with 16 CPUs each",
         "$0 launch slurm --fill --slots 16 -- --partition=long --time=04:00:00",
       ],
+      [
+        "Submit pools that run shell commands",
+        "$0 launch slurm --fill -- --time=04:00:00 -- --commands",
+      ],
       ["Ask Slurm whether it would accept them", "$0 launch slurm --check -- --partition=long"],
     ],
   });
   override readonly engine = slurm;
-  override options = Option.Rest({ name: "-- options of sbatch" });
+  override options = Option.Rest({ name: "-- options of sbatch -- options of pool" });
 }
 
 export class LaunchSgeCommand extends LaunchBatchCommand {
@@ -40,7 +45,8 @@ export class LaunchSgeCommand extends LaunchBatchCommand {
       qsub, in the folder to which entry points are relative.
 
       Arguments after \`--\` are options of qsub, such as \`-pe NAME 16\` if the parallel
-      environment of your cluster is not named smp. The exit code is 4 if there is no qsub, and 71
+      environment of your cluster is not named smp, and after another \`--\` options of
+      \`$0 pool\`. The exit code is 4 if there is no qsub, and 71
       if Grid Engine refuses. docs/cluster.md describes the script.
     `,
     examples: [
@@ -53,5 +59,5 @@ export class LaunchSgeCommand extends LaunchBatchCommand {
     ],
   });
   override readonly engine = gridEngine;
-  override options = Option.Rest({ name: "-- options of qsub" });
+  override options = Option.Rest({ name: "-- options of qsub -- options of pool" });
 }

@@ -1,6 +1,7 @@
 import gridEngineScript from "../../../deploy/gridengine/pool.sge" with { type: "text" };
 import slurmScript from "../../../deploy/slurm/pool.sbatch" with { type: "text" };
 import { InvalidInput } from "../../domain/errors.ts";
+import { shellWord } from "../../domain/shell-word.ts";
 
 /** The pools to submit as one array job. */
 export interface ArrayJob {
@@ -24,6 +25,8 @@ export interface Engine {
   quoted(word: string): string | null;
   /** Whether an option of the script has no effect beside these. */
   isReplaced(option: string, by: readonly string[]): boolean;
+  /** Whether all users see the environment of a job. */
+  showsEnvironment: boolean;
   /** Submits the script that it reads from stdin. */
   submit: readonly string[];
   /** Answers whether the script would be accepted, and submits nothing. */
@@ -52,6 +55,7 @@ export const slurm: Engine = {
   mark: "#SBATCH",
   quoted: (word) => (bare.test(word) ? word : `"${word.replaceAll(/["\\]/g, "\\$&")}"`),
   isReplaced: namesSame,
+  showsEnvironment: false,
   submit: ["sbatch", "--parsable"],
   check: ["sbatch", "--test-only"],
   optionsOf: ({ pools, slots, name, options }) => [
@@ -75,6 +79,7 @@ export const gridEngine: Engine = {
   // Requests for resources add up, and the script has one: for h_rt.
   isReplaced: (option, by) =>
     option.startsWith("-l ") ? by.some((word) => /\bh_rt=/.test(word)) : namesSame(option, by),
+  showsEnvironment: true,
   submit: ["qsub", "-terse"],
   check: ["qsub", "-w", "v"],
   // The name of a parallel environment differs from site to site.
@@ -117,3 +122,7 @@ export function withOptions(engine: Engine, options: readonly string[]): string 
   });
   return kept.toSpliced(last + 1, 0, `${mark} ${words.join(" ")}`).join("\n");
 }
+
+/** The script with options of `pdoflow pool` before those that it is called with. */
+export const withPoolOptions = (script: string, options: readonly string[]): string =>
+  script.replace(/"\$@"\n$/, () => `${[...options.map(shellWord), '"$@"'].join(" ")}\n`);
