@@ -73,7 +73,8 @@ export async function openGridEngine(): Promise<GridEngine> {
   run("qconf", "-Ap", file("pe", environmentOfPools));
   run("qconf", "-Msconf", file("scheduler", schedulerOf(run("qconf", "-ssconf"))));
   start("sge_execd");
-  const hasHost = () => run("qconf", "-sel").includes(host);
+  // Until it has a first host, qconf fails.
+  const hasHost = () => attempt("qconf", "-sel").stdout.toString().includes(host);
   await until("sge_execd", () => Promise.resolve(hasHost()));
   run("qconf", "-Aq", file("queue", queueOf(host)));
   const tasks = () => {

@@ -81,8 +81,8 @@ export abstract class LaunchBatchCommand extends PdoflowCommand {
   }
 
   /**
-   * Options of the engine, then options of the pools, which follow another `--`. A first word that is
-   * no option would be the script to submit instead of ours.
+   * Options of the engine, then options of the pools, which follow another `--`. A first word that
+   * is no option would be the script to submit instead of ours.
    *
    * @throws {InvalidInput}
    */

@@ -123,6 +123,6 @@ export function withOptions(engine: Engine, options: readonly string[]): string 
   return kept.toSpliced(last + 1, 0, `${mark} ${words.join(" ")}`).join("\n");
 }
 
-/** The script with options of `pdoflow pool` before those that it is called with. */
+/** The script, with these options of `pdoflow pool` before its own arguments. */
 export const withPoolOptions = (script: string, options: readonly string[]): string =>
   script.replace(/"\$@"\n$/, () => `${[...options.map(shellWord), '"$@"'].join(" ")}\n`);
