@@ -1,13 +1,18 @@
-import type { ReportFigures } from "./figures.ts";
+import type { FlowFigures, ReportFigures } from "./figures.ts";
 import { counted, numberText } from "./text.ts";
 
+/** The flow that a report is about; null if it is also about other flows or postings. */
+export function onlyFlow({ flows, postings }: ReportFigures): FlowFigures | null {
+  const [flow, other] = flows;
+  return flow && !other && postings.every((one) => one.flow === flow.id) ? flow : null;
+}
+
 /** What a report is about, as its title. */
-export function titleOf({ flows, postings }: ReportFigures): string {
-  const [flow, otherFlow] = flows;
+export function titleOf(figures: ReportFigures): string {
+  const flow = onlyFlow(figures);
+  if (flow) return flow.name;
+  const { postings } = figures;
   const [posting, otherPosting] = postings;
-  if (flow && !otherFlow && postings.every((one) => one.flow === flow.id || one.flow === null)) {
-    return flow.name;
-  }
   if (posting && !otherPosting) return posting.name ?? posting.command ?? posting.entryPoint;
   return counted(postings.length, "posting");
 }

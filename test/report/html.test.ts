@@ -21,6 +21,18 @@ test("every text that a user can choose is text on the page, and adds no tag to 
   expect(page).not.toContain("<img");
 });
 
+test("a page about a flow and another posting is titled by their number, not by the flow", () => {
+  const figures = sampleFigures("night");
+  const heading = /<h1>(.*?)<\/h1>\s*<p class="sub">([^<]*)/;
+  const ofFlow = heading.exec(reportPage(figures));
+  expect(ofFlow?.[1]).toBe("night");
+  expect(ofFlow?.[2]).toMatch(/^Flow 7, 2 stages, posted/);
+  const [posting] = figures.postings;
+  if (!posting) throw new Error("expected a posting");
+  figures.postings.push({ ...posting, id: 3, flow: null, stage: null });
+  expect(heading.exec(reportPage(figures))?.slice(1)).toEqual(["3 postings", "1, 2, 3"]);
+});
+
 test("a page is one file: it loads nothing, runs nothing and links to nothing", () => {
   const page = reportPage(sampleFigures("night"));
   expect(page).not.toMatch(/https?:|url\(|@import|<script|<link|<iframe|<img| on\w+=| style=/);

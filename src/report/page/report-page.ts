@@ -1,6 +1,6 @@
 import { flowGraph } from "../chart/flow-graph.ts";
 import type { FlowFigures, ReportFigures } from "../figures.ts";
-import { headline, titleOf } from "../headline.ts";
+import { headline, onlyFlow, titleOf } from "../headline.ts";
 import { type Content, html } from "../html.ts";
 import { counted, momentText, zoneText } from "../text.ts";
 import { howLong, machines, retries, whenItRan, whyFailed } from "./attempt-sections.ts";
@@ -48,10 +48,11 @@ export function reportPage(figures: ReportFigures, live: LivePage | null = null)
   });
 }
 
-function subtitle({ flows, postings }: ReportFigures): Content {
-  const [flow, otherFlow] = flows;
+function subtitle(figures: ReportFigures): Content {
+  const flow = onlyFlow(figures);
+  const { postings } = figures;
   const [posting] = postings;
-  if (flow && !otherFlow) {
+  if (flow) {
     return html`Flow ${flow.id}, ${counted(flow.stages.length, "stage")}, posted
     ${momentText(flow.postedAt)} by ${posterText(flow)}`;
   }
