@@ -99,12 +99,13 @@ create type pdoflow.claim_options as (
 -- Claims the next jobs of the first lane, or due retries, for p_pool under one new lease, and
 -- returns its ranges; no row if nothing can be claimed now. A row with a wait_ms and no lease is a
 -- posting that was skipped because it is at a limit (P5) for about that time. If its wait_ms is 0,
--- another claim was faster: claim again at once.
+-- another claim was faster: claim again at once. Without statistics of the table of retries, bitmap
+-- scans would read all of them.
 create function pdoflow.claim(p_pool bigint, p_options pdoflow.claim_options)
 returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
                  attempt integer, wait_ms integer, running_limit integer)
-language plpgsql set plan_cache_mode = force_generic_plan
-set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
+language plpgsql set plan_cache_mode = force_generic_plan set enable_hashjoin = off
+set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 #variable_conflict use_column
 declare
   v_lane record;
