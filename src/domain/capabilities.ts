@@ -225,6 +225,10 @@ function isMet(need: Need, found: Provided | undefined): boolean {
   }
 }
 
+/** Whether jobs can take amounts of it; of a word they cannot. */
+export const isCounted = (found: Provided | undefined): boolean =>
+  typeof found === "number" || typeof found === "object";
+
 /** A share of a device is a part of one; several devices are whole ones. */
 const canTake = (found: Provided, amount: number): boolean =>
   amount >= leastAmount &&
@@ -233,7 +237,9 @@ const canTake = (found: Provided, amount: number): boolean =>
 
 function amountOrWord(text: string): number | string {
   const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(?:([KMGT])i?B?)?$/i.exec(text) ?? [];
-  return digits === undefined ? text : Number(digits) * (units[unit.toUpperCase()] ?? 1);
+  if (digits === undefined) return text;
+  const size = units[unit.toUpperCase()];
+  return size === undefined ? Number(digits) : Math.ceil(Number(digits) * size); // whole bytes
 }
 
 /** An amount with a unit if it is a multiple of one: `16G`. */

@@ -53,6 +53,13 @@ test.each([
   ).toEqual(missing);
 });
 
+test("amounts with a unit are whole bytes", () => {
+  expect(parseNeeds("mem=1.1G,scratch=0.3K")).toEqual([
+    ["mem", "=", 1_181_116_007],
+    ["scratch", "=", 308],
+  ]);
+});
+
 test.each([
   ["resource", () => parseResources(["=4"]), 'found "=4"'],
   ["resource", () => parseResources([""]), 'found ""'],

@@ -68,7 +68,7 @@ const refusal = (status: number, text: string): HttpReply => ({ status, body: `$
  * browser sends that name. Any port is allowed, because tunnels have their own.
  */
 const isLocalName = (host: string | undefined): boolean =>
-  /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i.test(host ?? "");
+  /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(host ?? "");
 
 /** Only a path of this server: "//host" would lead to another one. */
 const localPath = (path: string): string => path.replace(/^[/\\]+/, "/");

@@ -49,7 +49,13 @@ test("a name of another site that points to this machine is refused, also with t
     expect(ask(`/?token=${token}`, { host })).toMatchObject({ status: 421 });
   }
   const cookie = cookieOf(gate, token);
-  for (const host of ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:9480"]) {
+  for (const host of [
+    "localhost",
+    "LOCALHOST:8080",
+    "127.0.0.1:1",
+    "127.0.0.2:9480",
+    "[::1]:9480",
+  ]) {
     expect(ask("/", { host, cookie })).toBeNull();
   }
 });

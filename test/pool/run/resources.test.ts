@@ -94,6 +94,20 @@ test("jobs that take a gpu each run on different ones, also after a worker was k
   expect(journal(cli).filter(({ sign }) => sign === "-")).toHaveLength(10);
 });
 
+test("a pool whose gpu is a word hides no devices from jobs that take other amounts", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write(
+    "train.ts",
+    `import { appendFileSync } from "node:fs";
+     export const train = () => appendFileSync("seen", process.env.CUDA_VISIBLE_DEVICES + "\\n");`,
+  );
+  await post(cli, [1], "--needs", "gpu,cpus=1");
+  const env = { CUDA_VISIBLE_DEVICES: "3" };
+  await cli.runWith({ env }, "pool", "--once", "--resource", "gpu", "--resource", "cpus=2");
+  expect(readFileSync(join(cli.folder, "seen"), "utf8")).toBe("3\n");
+});
+
 test("shares of gpus add up to whole ones, beside jobs that take one or two", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
