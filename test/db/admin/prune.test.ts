@@ -270,6 +270,9 @@ test("the transaction that holds vacuum back is reported", async () => {
   await old.sql`set transaction isolation level repeatable read`;
   const [row] = await old.sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
   expect([...(await findVacuumBlockers(db))]).toEqual([]);
-  expect(await findVacuumBlockers(db, 0)).toMatchObject([{ kind: "session", name: `${row?.pid}` }]);
+  // A connection that has just made this database may still be there.
+  expect(await findVacuumBlockers(db, 0)).toContainEqual(
+    expect.objectContaining({ kind: "session", name: `${row?.pid}` }),
+  );
   await old.close();
 });
