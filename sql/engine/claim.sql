@@ -170,7 +170,7 @@ begin
   -- The commit does not wait for the disk: if a crash forgets the claim, its jobs run again (rule
   -- 1) and the outcomes of this lease are refused (rule 2, L5). Limits must survive a crash (P5).
   -- An empty claim has locked rows, so it would wait too.
-  if v_lease is null or v_lease = 0 or not exists (
+  if coalesce(v_lease, 0) = 0 or not exists (
     select from pdoflow.posting
     where id = v_posting and coalesce(max_running, rate_count) is not null) then
     perform set_config('synchronous_commit', 'off', true);

@@ -148,7 +148,8 @@ export function formatProvides(needs: Needs): string[] {
   return [...provides].map(([key, provided]) => formatProvided(key, provided));
 }
 
-const isAmount = (provided: Provided): boolean =>
+/** Whether jobs can take amounts of it; of a word they cannot. */
+export const isAmount = (provided: Provided | undefined): boolean =>
   typeof provided === "number" || typeof provided === "object";
 
 /** The amount that a pool has of a resource; 0 for a word. */
@@ -224,10 +225,6 @@ function isMet(need: Need, found: Provided | undefined): boolean {
       return isAmount(found) && totalOf(found) >= Number(need[2]);
   }
 }
-
-/** Whether jobs can take amounts of it; of a word they cannot. */
-export const isCounted = (found: Provided | undefined): boolean =>
-  typeof found === "number" || typeof found === "object";
 
 /** A share of a device is a part of one; several devices are whole ones. */
 const canTake = (found: Provided, amount: number): boolean =>

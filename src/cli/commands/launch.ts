@@ -14,8 +14,8 @@ export class LaunchSlurmCommand extends LaunchBatchCommand {
       sbatch, in the folder to which entry points are relative.
 
       Arguments after \`--\` are options of sbatch, and after another \`--\` options of
-      \`$0 pool\`. The exit code is 4 if there is no sbatch, and 71
-      if Slurm refuses. docs/cluster.md describes the script.
+      \`$0 pool\`. The exit code is 4 if there is no sbatch, and 71 if Slurm
+      refuses. docs/cluster.md describes the script.
     `,
     examples: [
       ["Write the script to a file", "$0 launch slurm --slots 16 > pool.sbatch"],
@@ -46,8 +46,8 @@ export class LaunchSgeCommand extends LaunchBatchCommand {
 
       Arguments after \`--\` are options of qsub, such as \`-pe NAME 16\` if the parallel
       environment of your cluster is not named smp, and after another \`--\` options of
-      \`$0 pool\`. The exit code is 4 if there is no qsub, and 71
-      if Grid Engine refuses. docs/cluster.md describes the script.
+      \`$0 pool\`. The exit code is 4 if there is no qsub, and 71 if Grid Engine
+      refuses. docs/cluster.md describes the script.
     `,
     examples: [
       ["Write the script to a file", "$0 launch sge --slots 16 > pool.sge"],

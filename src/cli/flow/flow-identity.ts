@@ -1,5 +1,5 @@
 import type { Db } from "../../db/connection/connect.ts";
-import { readTokens } from "../../db/read/tokens.ts";
+import { firstLost, readTokens } from "../../db/read/tokens.ts";
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 import type { StageStatus } from "../../domain/flow-status.ts";
 
@@ -33,9 +33,7 @@ export class FlowIdentity {
   async requireSame(db: Db, stages: readonly Pick<StageStatus, "id">[]): Promise<void> {
     const ids = new Set([...this.#tokens.keys(), ...stages.map(({ id }) => id)]);
     const found = await readTokens(db, [...ids]);
-    for (const [id, token] of this.#tokens) {
-      if (found.get(id) !== token) throw new FlowLost(this.#id);
-    }
+    if (firstLost(this.#tokens, found) !== undefined) throw new FlowLost(this.#id);
     for (const [id, token] of found) this.#tokens.set(id, token);
     if (this.#tokens.size === 0) throw new FlowLost(this.#id); // a flow has at least one stage
   }

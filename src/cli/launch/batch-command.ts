@@ -47,32 +47,29 @@ export abstract class LaunchBatchCommand extends PdoflowCommand {
   protected abstract readonly engine: Engine;
   /** Options of the engine, and after another `--` those of the pools. */
   protected abstract readonly options: string[];
-  #script = "";
 
   async run(): Promise<ExitCode> {
-    const { engine } = this;
     const { slots, maxPools, jobName: name } = parseFlags(Options, this);
     checkFill(this);
     const { own: options, ofPool } = this.#words();
-    this.#script = withPoolOptions(engine.script, ofPool);
+    const engine = { ...this.engine, script: withPoolOptions(this.engine.script, ofPool) };
     const optionsFor = (pools: number) => engine.optionsOf({ pools, slots, name, options });
     if (this.check) {
-      const { stdout, stderr } = await this.#ask([...engine.check, ...optionsFor(1)]);
+      const { stdout, stderr } = await this.#ask(engine, [...engine.check, ...optionsFor(1)]);
       this.say(`${stdout}${stderr}`.trim());
       return exitCodes.ok;
     }
     if (!this.fill) {
-      const script = withOptions({ ...engine, script: this.#script }, optionsFor(maxPools));
-      this.print(script.trimEnd());
+      this.print(withOptions(engine, optionsFor(maxPools)).trimEnd());
       return exitCodes.ok;
     }
     const wanted = scaledPools(this, slots);
     this.#checkServer();
     const desired = await this.withDatabase((db) => readDesired(db, wanted));
-    const { stdout } = await this.#ask(engine.list(name, this.context.osUser()));
+    const { stdout } = await this.#ask(engine, engine.list(name, this.context.osUser()));
     const present = engine.countIn(stdout, name);
     const missing = Math.max(Math.min(desired.pools, maxPools) - present, 0);
-    if (missing > 0) await this.#ask([...engine.submit, ...optionsFor(missing)]);
+    if (missing > 0) await this.#ask(engine, [...engine.submit, ...optionsFor(missing)]);
     this.say(
       `${engine.name}: ${missing} submitted; ${desired.pools} desired, at most ${maxPools}, ` +
         `${present} there`,
@@ -122,17 +119,14 @@ export abstract class LaunchBatchCommand extends PdoflowCommand {
   }
 
   /** Runs a command of the engine, which may read the script. */
-  async #ask([name = "", ...args]: string[]) {
+  async #ask({ title, script }: Engine, [name = "", ...args]: string[]) {
     const { cwd } = this.context;
     // The tasks get the environment of the submitter, so the pools use the server of this command.
     const url = this.database === undefined ? {} : { PDOFLOW_DATABASE_URL: this.database };
     const env = { ...this.context.env, ...url };
-    const { title } = this.engine;
     const remedy = `Run this on a machine that can submit to ${title}.`;
     const program = findProgram(name, env, remedy);
-    const { stdout, stderr, code } = await runWithInput([program, ...args], this.#script, {
-      ...{ cwd, env },
-    });
+    const { stdout, stderr, code } = await runWithInput([program, ...args], script, { cwd, env });
     if (code === 0) return { stdout, stderr };
     const said = `${stdout}${stderr}`.trim();
     throw new EngineFailed(`expected ${name} to succeed, it exited with ${code}: ${said}`);

@@ -2,7 +2,7 @@ import type { Db } from "../../db/connection/connect.ts";
 import { cancelPostings, findStopped, pausePostings } from "../../db/engine/control.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { startsInMs } from "../../db/read/runs.ts";
-import { readTokens } from "../../db/read/tokens.ts";
+import { firstLost, readTokens } from "../../db/read/tokens.ts";
 import { type ExitCode, exitCodes, PostingLost } from "../../domain/errors.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { PendingOutcome } from "../../pool/session/outcome-batch.ts";
@@ -262,10 +262,8 @@ export class LocalRun {
   /** @throws {PostingLost} a failover has lost one of its postings. */
   async #requireOwn(db: Db): Promise<void> {
     const found = await readTokens(db, this.#ids);
-    for (const [id, token] of this.#tokens) {
-      const now = found.get(id);
-      if (now !== token) throw new PostingLost(id, now === undefined ? "none" : "another one");
-    }
+    const lost = firstLost(this.#tokens, found);
+    if (lost !== undefined) throw new PostingLost(lost, found.has(lost) ? "another one" : "none");
   }
 
   async #cancel(reason: string): Promise<void> {

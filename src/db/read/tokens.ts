@@ -7,6 +7,12 @@ export interface PostingToken {
   token: number;
 }
 
+/** The first of `tokens` whose posting has gone, or whose number another posting has. */
+export const firstLost = (
+  tokens: Iterable<readonly [id: number, token: number]>,
+  found: ReadonlyMap<number, number>,
+): number | undefined => [...tokens].find(([id, token]) => found.get(id) !== token)?.[0];
+
 /** The tokens of the existing postings with these numbers. */
 export async function readTokens(
   { sql, schema }: Db,

@@ -128,8 +128,8 @@ async function namedBySmi(env: Environment): Promise<SmiAnswer | null> {
   const program = Bun.which("nvidia-smi", { PATH: env["PATH"] ?? "" });
   if (program === null) return null;
   const child = started(program, env);
-  if (child instanceof Error) {
-    return { program, devices: [], failure: `cannot be run (${child.message})` };
+  if (typeof child === "string") {
+    return { program, devices: [], failure: `cannot be run (${child})` };
   }
   const ended = Promise.all([
     new Response(child.stdout).text(),
@@ -160,7 +160,7 @@ function started(program: string, env: Environment) {
       killSignal: "SIGKILL",
     });
   } catch (error) {
-    return error instanceof Error ? error : new Error(messageOf(error));
+    return messageOf(error);
   }
 }
 

@@ -8,7 +8,7 @@ import type { Share } from "../../domain/ledger.ts";
 import { environmentOf, type WorkerUser } from "./confinement.ts";
 import type { Environment } from "../../db/settings/parameters.ts";
 import { slotVariable, workerEnvironment } from "../wire/environment.ts";
-import { isCounted } from "../../domain/capabilities.ts";
+import { isAmount } from "../../domain/capabilities.ts";
 import { shareEnvironment } from "../wire/share-environment.ts";
 import type { Guard, Watched } from "./guard.ts";
 import { systemText } from "../machine/system-files.ts";
@@ -132,7 +132,7 @@ export class WorkerProcess {
     const { share = null, provides = {} } = options;
     const own = {
       [slotVariable]: String(options.number ?? 1),
-      ...(share ? shareEnvironment(share, isCounted(provides["gpu"])) : {}),
+      ...(share ? shareEnvironment(share, isAmount(provides["gpu"])) : {}),
     };
     const env = { ...handedOn, ...(user ? environmentOf(user) : {}), ...watched?.mark, ...own };
     this.#oomKills = oomKills;
