@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { until } from "../../db/locks.ts";
 import { type Commands, openCommands } from "../in-process.ts";
 
 let db: TestDatabase;
@@ -30,11 +31,20 @@ const lose = (id: string) =>
     await sql`delete from pdoflow.flow where id = ${id}`;
   });
 
+/** Resolves once `flow wait` has read its flow for the first time: then it listens. */
+const untilWaiting = () =>
+  until("flow wait to listen", async () => {
+    const listening = await db.db.sql`
+      select from pg_stat_activity
+      where datname = current_database() and query ilike 'listen%ended%'`;
+    return listening.length > 0;
+  });
+
 /** The end of `flow wait` for a new flow, to which `change` is done meanwhile. */
 async function endOfWait(change: (id: string) => Promise<unknown>, ...options: string[]) {
   const id = (await cli.run("flow", "post", "night.toml", "--no-check")).out.trim();
   const ended = cli.run("flow", "wait", id, ...options);
-  await Bun.sleep(1_500);
+  await untilWaiting();
   await change(id);
   return { id, ...(await ended) };
 }
@@ -61,7 +71,7 @@ test("flow wait writes no report of a lost flow after its timeout", async () => 
   const words = ["--timeout", "900ms", "--report", "night.html"];
   const id = (await cli.run("flow", "post", "night.toml", "--no-check")).out.trim();
   const ended = cli.run("flow", "wait", id, ...words);
-  await Bun.sleep(600);
+  await untilWaiting();
   await lose(id);
   expect(await ended).toMatchObject({ code: 4 });
   expect(existsSync(join(cli.folder, "night.html"))).toBe(false);
